@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * softaccel: a simulated accelerator, a DRM driver over BAR2 of a virtual PCI
+ * device (QEMU's ivshmem-plain, 1af4:1110). Its memory is the BAR; "the
+ * device" that works on it is the driver's own code.
+ *
+ * A buffer is a GEM object. ALLOC makes one, its mmap offset maps it through
+ * the DRM node, PRIME (DRM_IOCTL_PRIME_HANDLE_TO_FD) exports it, and
+ * DRM_IOCTL_GEM_CLOSE drops it. Offsets and lengths are bytes. All fields
+ * called `pad` and unknown flags must be zero (EINVAL). After the device is
+ * unbound every ioctl fails with ENODEV and every access to a mapping raises
+ * SIGBUS.
+ */
+#ifndef SOFTACCEL_DRM_H
+#define SOFTACCEL_DRM_H
+
+#include <drm/drm.h>
+
+#define SOFTACCEL_DRIVER_NAME "softaccel"
+
+/**
+ * struct softaccel_info - the device and its counters
+ * @memory_size: out: bytes of device memory
+ * @memory_used: out: bytes allocated now
+ * @cpu_faults: out: page faults of the CPU on mappings of device memory since
+ *	the driver was bound: zero while no CPU touched it
+ * @exports: out: objects exported as dma-buf, since the driver was bound
+ * @attaches: out: attachments of importers, likewise
+ * @vmaps: out: kernel mappings given to importers, likewise
+ * @revokes: out: importers told that their memory is gone
+ */
+struct softaccel_info {
+	__u64 memory_size;
+	__u64 memory_used;
+	__u64 cpu_faults;
+	__u64 exports;
+	__u64 attaches;
+	__u64 vmaps;
+	__u64 revokes;
+};
+
+/**
+ * struct softaccel_alloc - allocate a buffer
+ * @size: in: bytes, not zero; out: rounded up to whole pages
+ * @flags: in: zero
+ * @handle: out: GEM handle
+ * @mmap_offset: out: offset for mmap() of the DRM node
+ * @bar_offset: out: where the buffer lies in the device's memory, to find it
+ *	in the memory's backing file from outside the machine
+ *
+ * ENOSPC: no such hole in device memory.
+ */
+struct softaccel_alloc {
+	__u64 size;
+	__u32 flags;
+	__u32 handle;
+	__u64 mmap_offset;
+	__u64 bar_offset;
+};
+
+/**
+ * struct softaccel_fill - the device writes a pattern
+ * @handle: in: GEM handle
+ * @pad: in: zero
+ * @offset: in: first byte
+ * @length: in: bytes
+ * @seed: in: seed
+ *
+ * Byte i of the range is byte (i % 4), little-endian, of
+ * mix(seed + i / 4), in 32-bit arithmetic, where
+ * mix(x): x ^= x >> 16; x *= 0x7feb352d; x ^= x >> 15; x *= 0x846ca68b;
+ * x ^= x >> 16  ("lowbias32" of Chris Wellons' hash-prospector).
+ */
+struct softaccel_fill {
+	__u32 handle;
+	__u32 pad;
+	__u64 offset;
+	__u64 length;
+	__u32 seed;
+	__u32 pad2;
+};
+
+/**
+ * struct softaccel_checksum - the device reads a range
+ * @handle: in: GEM handle
+ * @pad: in: zero
+ * @offset: in: first byte
+ * @length: in: bytes
+ * @checksum: out: CRC-32 of the range as zlib's crc32(), so that any program
+ *	can check it
+ */
+struct softaccel_checksum {
+	__u32 handle;
+	__u32 pad;
+	__u64 offset;
+	__u64 length;
+	__u32 checksum;
+	__u32 pad2;
+};
+
+enum softaccel_type {
+	SOFTACCEL_TYPE_U8 = 0,
+	SOFTACCEL_TYPE_U32 = 1,
+	SOFTACCEL_TYPE_U64 = 2,
+};
+
+/**
+ * struct softaccel_add - dst[i] = a[i] + b[i], modulo the type
+ * @dst: in: GEM handle
+ * @a: in: GEM handle
+ * @b: in: GEM handle
+ * @type: in: enum softaccel_type
+ * @dst_offset: in: bytes, a multiple of the type's size, as the next two
+ * @a_offset: in: bytes
+ * @b_offset: in: bytes
+ * @count: in: elements
+ */
+struct softaccel_add {
+	__u32 dst;
+	__u32 a;
+	__u32 b;
+	__u32 type;
+	__u64 dst_offset;
+	__u64 a_offset;
+	__u64 b_offset;
+	__u64 count;
+};
+
+#define DRM_SOFTACCEL_INFO	0x00
+#define DRM_SOFTACCEL_ALLOC	0x01
+#define DRM_SOFTACCEL_FILL	0x02
+#define DRM_SOFTACCEL_CHECKSUM	0x03
+#define DRM_SOFTACCEL_ADD	0x04
+
+#define DRM_IOCTL_SOFTACCEL_INFO \
+	DRM_IOR(DRM_COMMAND_BASE + DRM_SOFTACCEL_INFO, struct softaccel_info)
+#define DRM_IOCTL_SOFTACCEL_ALLOC \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SOFTACCEL_ALLOC, struct softaccel_alloc)
+#define DRM_IOCTL_SOFTACCEL_FILL \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_SOFTACCEL_FILL, struct softaccel_fill)
+#define DRM_IOCTL_SOFTACCEL_CHECKSUM \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SOFTACCEL_CHECKSUM, \
+		 struct softaccel_checksum)
+#define DRM_IOCTL_SOFTACCEL_ADD \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_SOFTACCEL_ADD, struct softaccel_add)
+
+#endif

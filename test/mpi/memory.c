@@ -17,14 +17,19 @@ static void must(int result, const char *what)
 }
 
 /* One descriptor a process, opened at first use and kept. */
+static int accelerator_fd = -1;
+
 static int accelerator(void)
 {
-    static int fd = -1;
-
-    if (fd < 0) {
-        must(softaccel_open(&fd), "cannot open the accelerator");
+    if (accelerator_fd < 0) {
+        must(softaccel_open(&accelerator_fd), "cannot open the accelerator");
     }
-    return fd;
+    return accelerator_fd;
+}
+
+bool memory_has_device(void)
+{
+    return accelerator_fd >= 0 || softaccel_open(&accelerator_fd) == 0;
 }
 
 void memory_create(memory_kind_t kind, size_t size, memory_t *memory_p)

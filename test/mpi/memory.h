@@ -38,6 +38,9 @@ void memory_fill(const memory_t *memory, size_t offset, size_t length,
 bool memory_holds(const memory_t *memory, size_t offset, size_t length,
                   uint32_t seed, size_t first);
 
+/** Has this node an accelerator? */
+bool memory_has_device(void);
+
 /** Device memory page faults of the CPU on this node, since the start. */
 uint64_t memory_cpu_faults(void);
 

@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# Where zero-copy is not to be had: MPI gives the right bytes all the same, and
+# one line a process says why it is not zero-copy.
+
+load ../node
+
+setup=/usr/lib/peervma-testbed/node-setup
+
+# All nodes to a state, and back.
+both() { on 0 "$setup" "$@" && on 1 "$setup" "$@"; }
+
+teardown() {
+    both module on
+    both accel on
+    both nic on
+    on 0 chmod 0660 /dev/peervma
+    on 1 chmod 0660 /dev/peervma
+}
+
+job() {
+    run "$testbed" --timeout 300 mpirun -np 2 --map-by node "$@"
+}
+
+# How many lines say why something is not zero-copy.
+reasons() { grep -c '^peervma: .*not zero-copy: ' <<<"$output" || true; }
+
+@test "no accelerator in one node: right bytes" {
+    on 1 "$setup" accel off
+    job "$programs/mpi_zerocopy" any
+    tap_holds <<<"$output"
+    [ "$status" -eq 0 ]
+}
+
+@test "no peervma.ko: right bytes, staged, and a line that says so" {
+    both module off
+    job "$programs/mpi_zerocopy" staged
+    tap_holds <<<"$output"
+    [ "$status" -eq 0 ]
+    [ "$(reasons)" -eq 2 ]
+    grep -q 'not zero-copy: .*peervma' <<<"$output"
+}
+
+@test "no peervma.ko in one of two nodes: right bytes, and a line from it" {
+    on 1 "$setup" module off
+    job "$programs/mpi_zerocopy" any
+    tap_holds <<<"$output"
+    [ "$status" -eq 0 ]
+    [ "$(reasons)" -eq 1 ]
+}
+
+@test "/dev/peervma without permission: right bytes, staged, and a line" {
+    on 0 chmod 0600 /dev/peervma
+    on 1 chmod 0600 /dev/peervma
+    job "$programs/mpi_zerocopy" staged
+    tap_holds <<<"$output"
+    [ "$status" -eq 0 ]
+    [ "$(reasons)" -eq 2 ]
+    grep -qi 'not zero-copy: .*permission' <<<"$output"
+}
+
+@test "no NIC: right bytes over TCP, and a line" {
+    both nic off
+    job "$programs/mpi_zerocopy" staged
+    tap_holds <<<"$output"
+    [ "$status" -eq 0 ]
+    [ "$(reasons)" -eq 2 ]
+}
+
+@test "a NIC without dma-buf: right bytes, staged, and a line" {
+    both nic stock
+    job "$programs/mpi_zerocopy" staged
+    tap_holds <<<"$output"
+    [ "$status" -eq 0 ]
+    [ "$(reasons)" -eq 2 ]
+    grep -q 'not zero-copy: .*dma-buf' <<<"$output"
+}
+
+@test "munmap before a pending send: an error or its own bytes, no others" {
+    job "$programs/mpi_unmap"
+    [[ $output == *"receive: first buffer"* || $output == *"receive: error"* ]]
+}
+
+@test "a length beyond the mapping is refused, and nothing behind it leaves" {
+    job "$programs/mpi_beyond"
+    [[ $output != *"bytes from behind"* ]]
+    [[ $output == *"send: refused"* || $status -ne 0 ]]
+    grep -q '^peervma: .*beyond' <<<"$output"
+}

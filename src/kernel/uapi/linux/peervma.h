@@ -4,36 +4,40 @@
  * memory to the dma-buf of the device memory behind it.
  *
  * Every ioctl takes a pointer to a structure whose first field is the size of
- * that structure in bytes, as the caller knows it. The kernel takes a shorter
- * structure for one whose missing fields are zero, and refuses a longer one
- * with E2BIG unless all that it does not know is zero. Reserved fields and
- * unknown flags must be zero.
+ * that structure in bytes, as the caller knows it. A kernel that knows a longer
+ * structure takes the missing fields for zero; one that knows a shorter one
+ * refuses with E2BIG unless all that it does not know is zero, and leaves that
+ * part alone. Flags must be zero. Fields marked "out" are not read; they are
+ * written also on a refusal.
  *
- * Errors, one per cause:
+ * Errors, one per cause, in the order in which they are looked for:
  *
  *	ENOTTY		no such ioctl
- *	E2BIG		the structure has non-zero fields that this kernel
- *			does not know
- *	EINVAL		size too small; a flag or reserved field not zero; zero
- *			length; addr or length not page aligned (EXPORT)
  *	EFAULT		the structure cannot be read or written
+ *	EINVAL		size is below that of the structure's first version
+ *			(PEERVMA_*_SIZE_VER0); a flag is set; EXPORT: zero
+ *			length; addr or length not page aligned
+ *	E2BIG		the structure has non-zero fields that this kernel does
+ *			not know, or is longer than a page
  *	EOVERFLOW	addr + length wraps, or lies beyond user addresses
- *	ENOMEM		out of memory
- *	EMFILE, ENFILE	no file descriptor left (EXPORT)
  *	ENXIO		nothing is mapped at addr (PEERVMA_REASON_UNMAPPED)
+ *	ERANGE		EXPORT: the range leaves its VMA, or the object behind
+ *			it (PEERVMA_REASON_CROSSES_VMA, _BEYOND_OBJECT)
  *	ENODEV		mapped, but not device memory: anonymous, file or
  *			hugetlb memory (PEERVMA_REASON_NOT_DEVICE)
- *	ERANGE		the range leaves its VMA (PEERVMA_REASON_CROSSES_VMA)
- *	EACCES		the mapping does not allow what a dma-buf would: it is
- *			private or not both readable and writable
- *			(PEERVMA_REASON_PRIVATE, _READ_ONLY)
- *	EOPNOTSUPP	device memory whose exporter does not consent; `reason`
- *			says why (PEERVMA_REASON_NO_EXPORTER and others)
- *	ESTALE		the device or the object is gone or going
+ *	EACCES		EXPORT: the mapping does not allow what a dma-buf would:
+ *			it is private, or not both readable and writable, or its
+ *			file has given up the object (PEERVMA_REASON_PRIVATE,
+ *			_READ_ONLY, _NOT_ALLOWED)
+ *	EOPNOTSUPP	EXPORT: device memory whose exporter does not consent;
+ *			`reason` says why (PEERVMA_REASON_NO_EXPORTER and
+ *			others)
+ *	ESTALE		EXPORT: the device or the object is gone or going
  *			(PEERVMA_REASON_REVOKED)
+ *	EMFILE		EXPORT: no file descriptor left
  *
  * Another errno comes unchanged from the exporting driver, with
- * PEERVMA_REASON_EXPORTER. On a refusal the kernel still writes `reason`.
+ * PEERVMA_REASON_EXPORTER: ENOMEM, say, or ENFILE.
  */
 #ifndef _UAPI_LINUX_PEERVMA_H
 #define _UAPI_LINUX_PEERVMA_H
@@ -41,8 +45,8 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* Not in use by another driver in Documentation/userspace-api/ioctl. */
-#define PEERVMA_IOC_TYPE 0xB7
+/* Free in Documentation/userspace-api/ioctl/ioctl-number.rst. */
+#define PEERVMA_IOC_TYPE 0xDC
 
 /* What kind of mapping a VMA is: who exports it. */
 enum peervma_vma_kind {
@@ -52,6 +56,7 @@ enum peervma_vma_kind {
 	PEERVMA_VMA_BAR = 3,	/* mmap of a PCI BAR (sysfs, uio) */
 	PEERVMA_VMA_DRIVER = 4,	/* a driver that registered an exporter */
 	PEERVMA_VMA_VFIO = 5,	/* mmap of a VFIO device's BAR */
+	PEERVMA_VMA_OTHER = 6,	/* device memory of none of these kinds */
 };
 
 /* Why a range is refused: an errno's finer part. Values never change. */
@@ -65,17 +70,20 @@ enum peervma_reason {
 	PEERVMA_REASON_NO_EXPORTER = 6,	/* no exporter knows this mapping */
 	PEERVMA_REASON_NOT_GEM = 7,	/* DRM offset is no GEM object's */
 	PEERVMA_REASON_NO_PRIME = 8,	/* the DRM driver has no PRIME export */
-	PEERVMA_REASON_NOT_ALLOWED = 9,	/* this file may not use the object */
-	PEERVMA_REASON_BEYOND_OBJECT = 10, /* the VMA is longer than the object */
+	PEERVMA_REASON_NOT_ALLOWED = 9,	/* the file has no handle of it (now) */
+	PEERVMA_REASON_BEYOND_OBJECT = 10, /* the range leaves the object */
 	PEERVMA_REASON_REVOKED = 11,	/* device or object gone */
 	PEERVMA_REASON_EXPORTER = 12,	/* the exporter's own errno */
 	PEERVMA_REASON_BAR_POLICY = 13,	/* bar_export forbids it */
 	PEERVMA_REASON_LIMIT = 14,	/* a limit on exports is reached */
+	PEERVMA_REASON_UNKNOWN_OFFSET = 15, /* place in the dma-buf not known */
 };
 
 /* Features, in peervma_info.features. */
-#define PEERVMA_FEATURE_QUERY	(1ULL << 0)
-#define PEERVMA_FEATURE_EXPORT	(1ULL << 1)
+#define PEERVMA_FEATURE_QUERY	0x1ULL
+#define PEERVMA_FEATURE_EXPORT	0x2ULL
+
+#define PEERVMA_INFO_SIZE_VER0	24	/* bytes, first version of the struct */
 
 /**
  * struct peervma_info - what this module can do
@@ -92,8 +100,10 @@ struct peervma_info {
 };
 
 /* Access that a mapping allows, in peervma_query.prot. */
-#define PEERVMA_PROT_READ	(1U << 0)
-#define PEERVMA_PROT_WRITE	(1U << 1)
+#define PEERVMA_PROT_READ	0x1U
+#define PEERVMA_PROT_WRITE	0x2U
+
+#define PEERVMA_QUERY_SIZE_VER0	72	/* bytes, first version of the struct */
 
 /**
  * struct peervma_query - what is at an address
@@ -102,19 +112,21 @@ struct peervma_info {
  * @addr: in: an address of the caller; any alignment
  * @vma_start: out: first address of the VMA
  * @vma_end: out: first address after the VMA
- * @object_offset: out: offset in bytes of @vma_start in its dma-buf
- * @object_size: out: size in bytes of the object (of its dma-buf)
+ * @object_offset: out: offset in bytes of @vma_start in its object
+ * @object_size: out: size in bytes of the object, zero if not known; an export
+ *	has the same offset and size, unless the driver exports more or less
  * @kind: out: enum peervma_vma_kind
  * @prot: out: PEERVMA_PROT_*
  * @reason: out: why EXPORT would refuse the whole VMA, as far as can be said
  *	without exporting; PEERVMA_REASON_NONE if nothing is known against it
- * @pci_valid: out: 1 if the exporting device is a PCI device
+ * @pci_valid: out: 1 if the exporting device is known to be a PCI device
  * @pci_domain: out: its PCI domain
  * @pci_bus: out: its PCI bus
  * @pci_devfn: out: its PCI device << 3 | function
  *
- * Exporter-independent and without side effect: takes mmap_lock for reading
- * only and allocates nothing. ENXIO and ENODEV as above.
+ * Without side effect: takes mmap_lock for reading only and allocates nothing.
+ * ENXIO and ENODEV as above, the latter with the VMA's range and protection;
+ * other refusals are told in @reason, not by an errno.
  */
 struct peervma_query {
 	__u32 size;
@@ -133,6 +145,8 @@ struct peervma_query {
 	__u16 pci_devfn;
 };
 
+#define PEERVMA_EXPORT_SIZE_VER0 48	/* bytes, first version of the struct */
+
 /**
  * struct peervma_export - a dma-buf for a range of the caller's memory
  * @size: in: sizeof(struct peervma_export)
@@ -141,9 +155,13 @@ struct peervma_query {
  * @length: in: bytes, a multiple of the page size, not zero, inside one VMA
  * @offset: out: offset in bytes of @addr in the dma-buf
  * @object_size: out: size in bytes of the dma-buf
- * @fd: out: a fresh dma-buf file descriptor, O_CLOEXEC | O_RDWR, which the
- *	caller closes; -1 on a refusal
+ * @fd: out: a fresh file descriptor, O_CLOEXEC, of the object's dma-buf, which
+ *	the caller closes; -1 on a refusal
  * @reason: out: enum peervma_reason
+ *
+ * The dma-buf is that of the whole object, of which the range is a part: the
+ * one that mmap was called on, or the driver's own PRIME export. Its open mode
+ * is O_RDWR, unless its driver first exported it for reading only.
  *
  * The dma-buf lives on after munmap as far as its exporter lets it; it is the
  * exporter that revokes.

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the parts of peervma.ko share.
+ *
+ * Locks, outermost first; the last two groups are never held together:
+ *
+ *	mmap_lock of current->mm, for reading
+ *		the offset manager's vm_lock and the node's (DRM)
+ *
+ *	the DRM device's unplug section (drm_dev_enter)
+ *		what the exporter's own export takes: prime.lock,
+ *		object_name_lock, the driver's locks
+ *
+ * mmap_lock is dropped before an exporter exports: the driver may allocate,
+ * sleep, or take locks that it also holds over a page fault. What was found
+ * under mmap_lock is kept by references, so what is exported is the object that
+ * was mapped then, whatever becomes of the VMA meanwhile.
+ */
+#ifndef PEERVMA_INTERNAL_H
+#define PEERVMA_INTERNAL_H
+
+#include <linux/peervma.h>
+#include <linux/types.h>
+
+struct device;
+struct dma_buf;
+struct file;
+struct vm_area_struct;
+struct peervma_object;
+
+/**
+ * struct peervma_exporter - one way from a VMA to a dma-buf
+ * @kind: the kind of VMA
+ * @match: whether a VMA that maps a file is of this kind
+ * @hold: describe what a matching VMA maps in the object's @offset, @size and
+ *	@pci, and keep it alive by a reference in @priv; or set @reason
+ * @export: a reference to the dma-buf of what @hold found, or an ERR_PTR; it
+ *	may set @reason, which then decides the errno
+ * @release: drop the reference in @priv; not called where there is none
+ *
+ * Context: @match and @hold are called with mmap_lock held for reading and may
+ * neither sleep nor allocate; @export and @release without it, and may sleep.
+ */
+struct peervma_exporter {
+	enum peervma_vma_kind kind;
+	bool (*match)(struct vm_area_struct *vma);
+	void (*hold)(struct vm_area_struct *vma, struct peervma_object *object);
+	struct dma_buf *(*export)(struct peervma_object *object);
+	void (*release)(struct peervma_object *object);
+};
+
+struct peervma_pci {
+	bool valid;
+	u32 domain;
+	u16 bus;
+	u16 devfn;
+};
+
+/**
+ * struct peervma_object - what a VMA mapped when it was looked up
+ * @exporter: who can export it, or NULL
+ * @file: the VMA's file, held; NULL if nothing is held
+ * @priv: what @exporter holds
+ * @vma_start: first address of the VMA
+ * @vma_end: first address after the VMA; zero if nothing is mapped
+ * @offset: offset in bytes of @vma_start in the object
+ * @size: size in bytes of the object
+ * @pci: the object's device
+ * @kind: kind of the VMA, which may have no exporter
+ * @prot: PEERVMA_PROT_*
+ * @reason: why it cannot be exported
+ */
+struct peervma_object {
+	const struct peervma_exporter *exporter;
+	struct file *file;
+	void *priv;
+	u64 vma_start;
+	u64 vma_end;
+	u64 offset;
+	u64 size;
+	struct peervma_pci pci;
+	enum peervma_vma_kind kind;
+	u32 prot;
+	enum peervma_reason reason;
+};
+
+/* vma.c */
+int peervma_object_get(u64 addr, struct peervma_object *object);
+void peervma_object_put(struct peervma_object *object);
+int peervma_reason_errno(enum peervma_reason reason);
+void peervma_pci_set(struct peervma_pci *pci, struct device *dev);
+u64 peervma_kinds(void);
+
+/* query.c, export.c */
+int peervma_query(struct peervma_query *query);
+int peervma_export(struct peervma_export *export, struct file **file_p);
+
+extern const struct peervma_exporter peervma_dmabuf_exporter;
+
+#if IS_ENABLED(CONFIG_DRM)
+extern const struct peervma_exporter peervma_drm_exporter;
+u64 peervma_drm_dmabuf_describe(const struct dma_buf *dmabuf,
+				struct peervma_pci *pci);
+#else
+static inline u64 peervma_drm_dmabuf_describe(const struct dma_buf *dmabuf,
+					      struct peervma_pci *pci)
+{
+	return 0;
+}
+#endif
+
+#endif /* PEERVMA_INTERNAL_H */

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From an address to the object that its VMA maps.
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/pci.h>
+#include <linux/sched.h>
+
+#include "internal.h"
+
+static const struct peervma_exporter * const peervma_exporters[] = {
+	&peervma_dmabuf_exporter,
+#if IS_ENABLED(CONFIG_DRM)
+	&peervma_drm_exporter,
+#endif
+};
+
+/* The kinds that can be exported, as a mask. */
+u64 peervma_kinds(void)
+{
+	u64 kinds = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(peervma_exporters); i++)
+		kinds |= BIT_ULL(peervma_exporters[i]->kind);
+	return kinds;
+}
+
+/* The errno for a refusal that is not the exporter's own. */
+int peervma_reason_errno(enum peervma_reason reason)
+{
+	switch (reason) {
+	case PEERVMA_REASON_NONE:
+		return 0;
+	case PEERVMA_REASON_UNMAPPED:
+		return -ENXIO;
+	case PEERVMA_REASON_NOT_DEVICE:
+		return -ENODEV;
+	case PEERVMA_REASON_CROSSES_VMA:
+	case PEERVMA_REASON_BEYOND_OBJECT:
+		return -ERANGE;
+	case PEERVMA_REASON_PRIVATE:
+	case PEERVMA_REASON_READ_ONLY:
+	case PEERVMA_REASON_NOT_ALLOWED:
+		return -EACCES;
+	case PEERVMA_REASON_REVOKED:
+		return -ESTALE;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+void peervma_pci_set(struct peervma_pci *pci, struct device *dev)
+{
+	struct pci_dev *pdev;
+
+	if (!dev || !dev_is_pci(dev))
+		return;
+	pdev = to_pci_dev(dev);
+	pci->valid = true;
+	pci->domain = pci_domain_nr(pdev->bus);
+	pci->bus = pdev->bus->number;
+	pci->devfn = pdev->devfn;
+}
+
+static u32 peervma_vma_prot(struct vm_area_struct *vma)
+{
+	u32 prot = 0;
+
+	if (vma->vm_flags & VM_READ)
+		prot |= PEERVMA_PROT_READ;
+	if (vma->vm_flags & VM_WRITE)
+		prot |= PEERVMA_PROT_WRITE;
+	return prot;
+}
+
+/* Whoever holds the dma-buf can read and write: so must the mapping. */
+static enum peervma_reason peervma_vma_rights(struct vm_area_struct *vma)
+{
+	const vm_flags_t need = VM_SHARED | VM_READ | VM_WRITE;
+
+	/* A shared mapping of a read-only file has lost its VM_SHARED. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return PEERVMA_REASON_PRIVATE;
+	if ((vma->vm_flags & need) != need)
+		return PEERVMA_REASON_READ_ONLY;
+	return PEERVMA_REASON_NONE;
+}
+
+/* The kind of a VMA that no exporter knows. */
+static enum peervma_vma_kind peervma_vma_kind(struct vm_area_struct *vma)
+{
+	if (!vma->vm_file || !(vma->vm_flags & VM_IO))
+		return PEERVMA_VMA_NONE;
+	if (file_inode(vma->vm_file)->i_sb->s_magic == SYSFS_MAGIC)
+		return PEERVMA_VMA_BAR;
+	return PEERVMA_VMA_OTHER;
+}
+
+static const struct peervma_exporter *
+peervma_exporter_find(struct vm_area_struct *vma)
+{
+	size_t i;
+
+	if (!vma->vm_file)
+		return NULL;
+	for (i = 0; i < ARRAY_SIZE(peervma_exporters); i++)
+		if (peervma_exporters[i]->match(vma))
+			return peervma_exporters[i];
+	return NULL;
+}
+
+static void peervma_object_fill(struct vm_area_struct *vma,
+				struct peervma_object *object)
+{
+	enum peervma_reason rights = peervma_vma_rights(vma);
+
+	mmap_assert_locked(vma->vm_mm);
+	object->vma_start = vma->vm_start;
+	object->vma_end = vma->vm_end;
+	object->prot = peervma_vma_prot(vma);
+	object->exporter = peervma_exporter_find(vma);
+	if (object->exporter) {
+		object->kind = object->exporter->kind;
+		object->file = get_file(vma->vm_file);
+		object->exporter->hold(vma, object);
+	} else {
+		object->kind = peervma_vma_kind(vma);
+		object->reason = object->kind == PEERVMA_VMA_NONE ?
+				 PEERVMA_REASON_NOT_DEVICE :
+				 PEERVMA_REASON_NO_EXPORTER;
+	}
+	if (rights != PEERVMA_REASON_NONE &&
+	    object->reason != PEERVMA_REASON_NOT_DEVICE)
+		object->reason = rights;
+}
+
+/**
+ * peervma_object_get() - look up what is mapped at an address of the caller
+ * @addr: the address
+ * @object: what is there; says in its @reason if it cannot be exported
+ *
+ * Context: Process context of the memory's owner. Takes mmap_lock for reading.
+ * Return: 0, after which peervma_object_put() releases @object; -EOVERFLOW if
+ *	there is no such user address; -EINTR if the caller is being killed.
+ */
+int peervma_object_get(u64 addr, struct peervma_object *object)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+
+	*object = (struct peervma_object){};
+	if (addr >= TASK_SIZE)
+		return -EOVERFLOW;
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	vma = vma_lookup(mm, addr);
+	if (vma)
+		peervma_object_fill(vma, object);
+	else
+		object->reason = PEERVMA_REASON_UNMAPPED;
+	mmap_read_unlock(mm);
+	return 0;
+}
+
+void peervma_object_put(struct peervma_object *object)
+{
+	if (object->priv)
+		object->exporter->release(object);
+	if (object->file)
+		fput(object->file);
+}

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory regions of Soft-RoCE over a dma-buf.
+ *
+ * Soft-RoCE is a NIC whose DMA engine is the CPU. So it attaches to the
+ * dma-buf only to be told when the memory goes away, maps it with vmap, and
+ * copies. A move, whatever its reason, ends the region for good: later accesses
+ * fail as on a region whose keys are wrong.
+ *
+ * Lock order: the dma-buf's reservation lock, then rxe_dmabuf.lock. The data
+ * path takes the second alone and only around a copy, so whoever revokes waits
+ * for copies in flight and for nothing else. rxe's data path runs in a work
+ * queue and may sleep.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-resv.h>
+#include <linux/iosys-map.h>
+#include <linux/overflow.h>
+
+#include "rxe.h"
+#include "rxe_dmabuf.h"
+
+#define RXE_DMABUF_ACCESS \
+	(RXE_ACCESS_REMOTE | IB_ACCESS_LOCAL_WRITE | IB_ACCESS_OPTIONAL)
+
+/**
+ * struct rxe_dmabuf - what a memory region over a dma-buf has instead of pages
+ * @dmabuf: the dma-buf, referenced
+ * @attach: our attachment; NULL if the exporter never moves its memory
+ * @offset: where in the dma-buf the region begins
+ * @lock: read around an access through @map, write to change it
+ * @map: the whole dma-buf; null once it was revoked
+ */
+struct rxe_dmabuf {
+	struct dma_buf *dmabuf;
+	struct dma_buf_attachment *attach;
+	u64 offset;
+	struct rw_semaphore lock;
+	struct iosys_map map;
+};
+
+static void rxe_dmabuf_count(struct rxe_mr *mr, enum rxe_counters counter,
+			     s64 n)
+{
+	atomic64_add(n, &to_rdev(mr->ibmr.device)->stats_counters[counter]);
+}
+
+/* Returns whether there was a mapping. */
+static bool rxe_dmabuf_unmap(struct rxe_dmabuf *buf)
+{
+	struct iosys_map map;
+
+	dma_resv_assert_held(buf->dmabuf->resv);
+
+	down_write(&buf->lock);
+	map = buf->map;
+	iosys_map_clear(&buf->map);
+	up_write(&buf->lock);
+
+	if (iosys_map_is_null(&map))
+		return false;
+
+	dma_buf_vunmap(buf->dmabuf, &map);
+	return true;
+}
+
+static void rxe_dmabuf_move_notify(struct dma_buf_attachment *attach)
+{
+	struct rxe_mr *mr = attach->importer_priv;
+
+	if (rxe_dmabuf_unmap(mr->dmabuf))
+		rxe_dmabuf_count(mr, RXE_CNT_DMABUF_REVOKED, 1);
+}
+
+static const struct dma_buf_attach_ops rxe_dmabuf_attach_ops = {
+	.allow_peer2peer = true,
+	.move_notify = rxe_dmabuf_move_notify,
+};
+
+static int rxe_dmabuf_map(struct rxe_dmabuf *buf)
+{
+	struct dma_resv *resv = buf->dmabuf->resv;
+	struct iosys_map map;
+	long left;
+	int err;
+
+	dma_resv_lock(resv, NULL);
+	err = dma_buf_vmap(buf->dmabuf, &map);
+	if (err)
+		goto out;
+
+	/* The exporter may still be moving the memory to where we see it. */
+	left = dma_resv_wait_timeout(resv, DMA_RESV_USAGE_KERNEL, false,
+				     MAX_SCHEDULE_TIMEOUT);
+	if (left <= 0) {
+		dma_buf_vunmap(buf->dmabuf, &map);
+		err = left ?: -ETIMEDOUT;
+		goto out;
+	}
+
+	down_write(&buf->lock);
+	buf->map = map;
+	up_write(&buf->lock);
+out:
+	dma_resv_unlock(resv);
+	return err;
+}
+
+/*
+ * Static exporters get no attachment: they would map the memory for DMA at
+ * once, which rxe has no device for, and they have nothing to tell.
+ */
+static int rxe_dmabuf_attach(struct rxe_mr *mr)
+{
+	struct rxe_dmabuf *buf = mr->dmabuf;
+	struct dma_buf_attachment *attach;
+
+	if (!dma_buf_is_dynamic(buf->dmabuf))
+		return 0;
+
+	attach = dma_buf_dynamic_attach(buf->dmabuf, &mr->ibmr.device->dev,
+					&rxe_dmabuf_attach_ops, mr);
+	if (IS_ERR(attach))
+		return PTR_ERR(attach);
+
+	buf->attach = attach;
+	return 0;
+}
+
+static void rxe_dmabuf_free(struct rxe_mr *mr)
+{
+	struct rxe_dmabuf *buf = mr->dmabuf;
+
+	if (buf->attach)
+		dma_buf_detach(buf->dmabuf, buf->attach);
+	dma_buf_put(buf->dmabuf);
+	kfree(buf);
+	mr->dmabuf = NULL;
+}
+
+static int rxe_dmabuf_init(struct rxe_mr *mr, u64 offset, u64 length, int fd)
+{
+	struct rxe_dmabuf *buf;
+	struct dma_buf *dmabuf;
+	u64 end;
+	int err;
+
+	dmabuf = dma_buf_get(fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	err = -EINVAL;
+	if (!length || check_add_overflow(offset, length, &end) ||
+	    end > dmabuf->size)
+		goto err_put;
+
+	err = -ENOMEM;
+	buf = kzalloc(sizeof(*buf), GFP_KERNEL);
+	if (!buf)
+		goto err_put;
+
+	buf->dmabuf = dmabuf;
+	buf->offset = offset;
+	init_rwsem(&buf->lock);
+	mr->dmabuf = buf;
+
+	err = rxe_dmabuf_attach(mr);
+	if (!err)
+		err = rxe_dmabuf_map(buf);
+	if (err)
+		rxe_dmabuf_free(mr);
+	return err;
+
+err_put:
+	dma_buf_put(dmabuf);
+	return err;
+}
+
+/**
+ * rxe_reg_user_mr_dmabuf - the verb: register a range of a dma-buf
+ * @ibpd: protection domain
+ * @offset: first byte in the dma-buf
+ * @length: bytes, not zero, not beyond the dma-buf's end
+ * @iova: address of the first byte for work requests and peers; the same
+ *	within its page as @offset, which uverbs checks
+ * @fd: the dma-buf; the region keeps a reference of its own
+ * @access: remote and local access; what needs main memory or a memory window
+ *	is not supported
+ * @attrs: unused
+ *
+ * Return: the region; -EBADF: no such fd; -EINVAL: not a dma-buf, an exporter
+ * without vmap, or a wrong range; -EOPNOTSUPP: access; or the exporter's
+ * refusal.
+ */
+struct ib_mr *rxe_reg_user_mr_dmabuf(struct ib_pd *ibpd, u64 offset,
+				     u64 length, u64 iova, int fd, int access,
+				     struct uverbs_attr_bundle *attrs)
+{
+	struct rxe_dev *rxe = to_rdev(ibpd->device);
+	struct rxe_mr *mr;
+	u64 end;
+	int err;
+
+	if (access & ~RXE_DMABUF_ACCESS)
+		return ERR_PTR(-EOPNOTSUPP);
+	if (check_add_overflow(iova, length, &end))
+		return ERR_PTR(-EINVAL);
+
+	mr = kzalloc(sizeof(*mr), GFP_KERNEL);
+	if (!mr)
+		return ERR_PTR(-ENOMEM);
+
+	err = rxe_add_to_pool(&rxe->mr_pool, mr);
+	if (err)
+		goto err_free;
+
+	rxe_get(to_rpd(ibpd));
+	mr->ibmr.pd = ibpd;
+	mr->ibmr.device = ibpd->device;
+	rxe_mr_init(access, mr);
+
+	err = rxe_dmabuf_init(mr, offset, length, fd);
+	if (err)
+		goto err_cleanup;
+
+	mr->ibmr.type = IB_MR_TYPE_USER;
+	mr->ibmr.iova = iova;
+	mr->ibmr.length = length;
+	mr->state = RXE_MR_STATE_VALID;
+	rxe_dmabuf_count(mr, RXE_CNT_DMABUF_MRS, 1);
+	rxe_dmabuf_count(mr, RXE_CNT_DMABUF_MRS_LIVE, 1);
+
+	rxe_finalize(mr);
+	return &mr->ibmr;
+
+err_cleanup:
+	rxe_cleanup(mr);
+err_free:
+	kfree(mr);
+	rxe_dbg_pd(to_rpd(ibpd), "no region over fd %d, err = %d\n", fd, err);
+	return ERR_PTR(err);
+}
+
+/**
+ * rxe_dmabuf_release - give the dma-buf of a dying region back
+ * @mr: the region; nothing refers to it any more
+ */
+void rxe_dmabuf_release(struct rxe_mr *mr)
+{
+	struct dma_resv *resv = mr->dmabuf->dmabuf->resv;
+
+	dma_resv_lock(resv, NULL);
+	rxe_dmabuf_unmap(mr->dmabuf);
+	dma_resv_unlock(resv);
+
+	rxe_dmabuf_free(mr);
+	rxe_dmabuf_count(mr, RXE_CNT_DMABUF_MRS_LIVE, -1);
+}
+
+/*
+ * Returns with the map locked and @pos_p set to where in it @iova is, or an
+ * error: -EINVAL out of range, -EFAULT revoked.
+ */
+static int rxe_dmabuf_begin(struct rxe_mr *mr, u64 iova, unsigned int length,
+			    size_t *pos_p)
+{
+	struct rxe_dmabuf *buf = mr->dmabuf;
+	int err;
+
+	err = mr_check_range(mr, iova, length);
+	if (err)
+		return err;
+
+	down_read(&buf->lock);
+	if (iosys_map_is_null(&buf->map)) {
+		up_read(&buf->lock);
+		rxe_dbg_mr(mr, "dma-buf was revoked\n");
+		return -EFAULT;
+	}
+
+	*pos_p = buf->offset + (iova - mr->ibmr.iova);
+	return 0;
+}
+
+static void rxe_dmabuf_end(struct rxe_mr *mr)
+{
+	up_read(&mr->dmabuf->lock);
+}
+
+static void rxe_dmabuf_end_write(struct rxe_mr *mr)
+{
+	/* Write-combined stores must be out before the ACK. */
+	wmb();
+	rxe_dmabuf_end(mr);
+}
+
+/**
+ * rxe_dmabuf_copy - rxe_mr_copy() for such a region
+ * @mr: the region
+ * @iova: first byte
+ * @addr: the other side of the copy
+ * @length: bytes
+ * @dir: direction
+ *
+ * Return: 0; -EINVAL: out of range; -EFAULT: the memory was revoked
+ */
+int rxe_dmabuf_copy(struct rxe_mr *mr, u64 iova, void *addr,
+		    unsigned int length, enum rxe_mr_copy_dir dir)
+{
+	struct iosys_map *map = &mr->dmabuf->map;
+	size_t pos;
+	int err;
+
+	err = rxe_dmabuf_begin(mr, iova, length, &pos);
+	if (err)
+		return err;
+
+	if (dir == RXE_FROM_MR_OBJ) {
+		iosys_map_memcpy_from(addr, map, pos, length);
+		rxe_dmabuf_end(mr);
+		rxe_dmabuf_count(mr, RXE_CNT_DMABUF_READ_BYTES, length);
+	} else {
+		iosys_map_memcpy_to(map, pos, addr, length);
+		rxe_dmabuf_end_write(mr);
+		rxe_dmabuf_count(mr, RXE_CNT_DMABUF_WRITE_BYTES, length);
+	}
+
+	return 0;
+}
+
+/* rxe_dmabuf_begin() with the responder's error codes. */
+static int rxe_dmabuf_begin_atomic(struct rxe_mr *mr, u64 iova, size_t *pos_p)
+{
+	if (rxe_dmabuf_begin(mr, iova, sizeof(u64), pos_p))
+		return RESPST_ERR_RKEY_VIOLATION;
+
+	if (*pos_p % sizeof(u64)) {
+		rxe_dmabuf_end(mr);
+		return RESPST_ERR_MISALIGNED_ATOMIC;
+	}
+	return 0;
+}
+
+/**
+ * rxe_dmabuf_atomic_op - rxe_mr_do_atomic_op() for such a region
+ * @mr: the region
+ * @iova: address, a multiple of 8
+ * @opcode: IB_OPCODE_RC_COMPARE_SWAP or IB_OPCODE_RC_FETCH_ADD
+ * @compare: what to compare with
+ * @swap_add: what to swap in or to add
+ * @orig_val: set to the value before
+ *
+ * Atomic among RDMA atomics on this machine, not against the device or the CPU.
+ *
+ * Return: 0 or the responder's next state
+ */
+int rxe_dmabuf_atomic_op(struct rxe_mr *mr, u64 iova, int opcode, u64 compare,
+			 u64 swap_add, u64 *orig_val)
+{
+	struct iosys_map *map = &mr->dmabuf->map;
+	size_t pos;
+	u64 value;
+	int err;
+
+	err = rxe_dmabuf_begin_atomic(mr, iova, &pos);
+	if (err)
+		return err;
+
+	spin_lock_bh(&atomic_ops_lock);
+	value = iosys_map_rd(map, pos, u64);
+	*orig_val = value;
+	if (opcode != IB_OPCODE_RC_COMPARE_SWAP)
+		iosys_map_wr(map, pos, u64, value + swap_add);
+	else if (value == compare)
+		iosys_map_wr(map, pos, u64, swap_add);
+	/* The next holder of the lock may read on another CPU. */
+	wmb();
+	spin_unlock_bh(&atomic_ops_lock);
+
+	rxe_dmabuf_end(mr);
+	return 0;
+}
+
+/**
+ * rxe_dmabuf_atomic_write - rxe_mr_do_atomic_write() for such a region
+ * @mr: the region
+ * @iova: address, a multiple of 8
+ * @value: what to write
+ *
+ * Return: 0 or the responder's next state
+ */
+int rxe_dmabuf_atomic_write(struct rxe_mr *mr, u64 iova, u64 value)
+{
+	struct iosys_map *map = &mr->dmabuf->map;
+	size_t pos;
+	int err;
+
+	err = rxe_dmabuf_begin_atomic(mr, iova, &pos);
+	if (err)
+		return err;
+
+	iosys_map_wr(map, pos, u64, value);
+	rxe_dmabuf_end_write(mr);
+	return 0;
+}
+
+MODULE_IMPORT_NS(DMA_BUF);

@@ -4,12 +4,26 @@
  * device (QEMU's ivshmem-plain, 1af4:1110). Its memory is the BAR; "the
  * device" that works on it is the driver's own code.
  *
- * A buffer is a GEM object. ALLOC makes one, its mmap offset maps it through
- * the DRM node, PRIME (DRM_IOCTL_PRIME_HANDLE_TO_FD) exports it, and
- * DRM_IOCTL_GEM_CLOSE drops it. Offsets and lengths are bytes. All fields
- * called `pad` and unknown flags must be zero (EINVAL). After the device is
- * unbound every ioctl fails with ENODEV and every access to a mapping raises
- * SIGBUS.
+ * A buffer is a GEM object. ALLOC makes one, its mmap offset maps it (shared,
+ * from the start of the buffer) through the DRM node, PRIME
+ * (DRM_IOCTL_PRIME_HANDLE_TO_FD) exports it, and DRM_IOCTL_GEM_CLOSE drops it.
+ * Memory is zeroed when it is allocated, and it never moves.
+ *
+ * Offsets and lengths are bytes; a length of zero does nothing. FILL, CHECKSUM
+ * and ADD return when the device is done. Errors:
+ *
+ *	EINVAL	a field called `pad` or a flag is not zero; size zero; no such
+ *		type; a range leaves its buffer or is not aligned (ADD)
+ *	ENOENT	no such handle in this file
+ *	ENOSPC	no such hole in device memory (ALLOC)
+ *	ENOMEM	out of main memory
+ *	EINTR	a fatal signal; how much of the work was done is not known
+ *	ENODEV	the device was unbound: also any later ioctl and mmap, while
+ *		access to an old mapping raises SIGBUS
+ *
+ * A dma-buf can be mapped and be imported by its own device; otherwise only
+ * importers that can be told to stop may attach (EOPNOTSUPP), and only those
+ * that allow peer-to-peer get DMA addresses. This device imports no others'.
  */
 #ifndef SOFTACCEL_DRM_H
 #define SOFTACCEL_DRM_H
@@ -24,10 +38,12 @@
  * @memory_used: out: bytes allocated now
  * @cpu_faults: out: page faults of the CPU on mappings of device memory since
  *	the driver was bound: zero while no CPU touched it
- * @exports: out: objects exported as dma-buf, since the driver was bound
+ * @exports: out: dma-bufs made, since the driver was bound
  * @attaches: out: attachments of importers, likewise
- * @vmaps: out: kernel mappings given to importers, likewise
- * @revokes: out: importers told that their memory is gone
+ * @vmaps: out: kernel mappings given to importers, likewise; a dma-buf's
+ *	importers share one
+ * @revokes: out: importers told that their memory is gone, since the module
+ *	was loaded, on all its devices: it is unbinding that revokes
  */
 struct softaccel_info {
 	__u64 memory_size;
@@ -47,8 +63,6 @@ struct softaccel_info {
  * @mmap_offset: out: offset for mmap() of the DRM node
  * @bar_offset: out: where the buffer lies in the device's memory, to find it
  *	in the memory's backing file from outside the machine
- *
- * ENOSPC: no such hole in device memory.
  */
 struct softaccel_alloc {
 	__u64 size;
@@ -114,6 +128,9 @@ enum softaccel_type {
  * @a_offset: in: bytes
  * @b_offset: in: bytes
  * @count: in: elements
+ *
+ * The result's range may be that of a or of b, but not overlap it otherwise
+ * (EINVAL). Elements are in the byte order of the machine.
  */
 struct softaccel_add {
 	__u32 dst;

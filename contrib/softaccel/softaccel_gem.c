@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* softaccel's memory: buffers in the BAR and their CPU mappings. */
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_managed.h>
+#include <drm/drm_vma_manager.h>
+
+#include "softaccel.h"
+
+static void softaccel_memory_fini(struct drm_device *drm, void *unused)
+{
+	struct softaccel_device *sdev = to_softaccel(drm);
+
+	drm_mm_takedown(&sdev->mm);
+	iounmap(sdev->io);
+}
+
+/* Let @sdev manage the @size bytes at @start until it is released. */
+int softaccel_memory_init(struct softaccel_device *sdev, phys_addr_t start,
+			  u64 size)
+{
+	int ret;
+
+	ret = drmm_mutex_init(&sdev->drm, &sdev->memory_lock);
+	if (ret)
+		return ret;
+
+	sdev->io = ioremap_wc(start, size);
+	if (!sdev->io)
+		return -ENOMEM;
+
+	sdev->start = start;
+	sdev->size = size;
+	drm_mm_init(&sdev->mm, 0, size);
+	return drmm_add_action_or_reset(&sdev->drm, softaccel_memory_fini,
+					NULL);
+}
+
+static int softaccel_memory_take(struct softaccel_device *sdev,
+				 struct softaccel_object *obj)
+{
+	int ret;
+
+	mutex_lock(&sdev->memory_lock);
+	ret = drm_mm_insert_node(&sdev->mm, &obj->node, obj->gem.size);
+	if (!ret)
+		sdev->used += obj->gem.size;
+	mutex_unlock(&sdev->memory_lock);
+	return ret;
+}
+
+static void softaccel_gem_free(struct drm_gem_object *gem)
+{
+	struct softaccel_device *sdev = to_softaccel(gem->dev);
+	struct softaccel_object *obj = to_softaccel_object(gem);
+
+	drm_gem_object_release(gem);
+
+	mutex_lock(&sdev->memory_lock);
+	if (drm_mm_node_allocated(&obj->node)) {
+		drm_mm_remove_node(&obj->node);
+		sdev->used -= gem->size;
+	}
+	mutex_unlock(&sdev->memory_lock);
+	kfree(obj);
+}
+
+static vm_fault_t softaccel_gem_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct softaccel_object *obj = to_softaccel_object(vma->vm_private_data);
+	struct drm_gem_object *gem = &obj->gem;
+	unsigned long pgoff = vmf->pgoff - drm_vma_node_start(&gem->vma_node);
+	vm_fault_t ret;
+	int idx;
+
+	if (pgoff >= gem->size >> PAGE_SHIFT)
+		return VM_FAULT_SIGBUS;
+
+	/* Unplugging waits for this section, and then zaps what it inserted. */
+	if (!drm_dev_enter(gem->dev, &idx))
+		return VM_FAULT_SIGBUS;
+
+	atomic64_inc(&to_softaccel(gem->dev)->cpu_faults);
+	ret = vmf_insert_pfn(vma, vmf->address,
+			     PHYS_PFN(softaccel_object_phys(obj)) + pgoff);
+	drm_dev_exit(idx);
+	return ret;
+}
+
+static const struct vm_operations_struct softaccel_vm_ops = {
+	.open = drm_gem_vm_open,
+	.close = drm_gem_vm_close,
+	.fault = softaccel_gem_fault,
+};
+
+static int softaccel_gem_mmap(struct drm_gem_object *gem,
+			      struct vm_area_struct *vma)
+{
+	if (drm_dev_is_unplugged(gem->dev))
+		return -ENODEV;
+
+	/* A private copy would be made of pages, and there are none. */
+	if (is_cow_mapping(vma->vm_flags))
+		return -EINVAL;
+
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_page_prot =
+		pgprot_writecombine(vm_get_page_prot(vma->vm_flags));
+	vma->vm_page_prot = pgprot_decrypted(vma->vm_page_prot);
+	return 0;
+}
+
+static const struct drm_gem_object_funcs softaccel_gem_funcs = {
+	.free = softaccel_gem_free,
+	.export = softaccel_prime_export,
+	.mmap = softaccel_gem_mmap,
+	.vm_ops = &softaccel_vm_ops,
+};
+
+/* An object of @size bytes, whole pages, with its memory zeroed. */
+static struct softaccel_object *
+softaccel_object_create(struct softaccel_device *sdev, size_t size)
+{
+	struct softaccel_object *obj;
+	int ret;
+
+	obj = kzalloc(sizeof(*obj), GFP_KERNEL);
+	if (!obj)
+		return ERR_PTR(-ENOMEM);
+
+	obj->gem.funcs = &softaccel_gem_funcs;
+	drm_gem_private_object_init(&sdev->drm, &obj->gem, size);
+
+	ret = softaccel_memory_take(sdev, obj);
+	if (ret)
+		goto err_put;
+
+	ret = drm_gem_create_mmap_offset(&obj->gem);
+	if (ret)
+		goto err_put;
+
+	/* What another user left there is not for this one to see. */
+	ret = softaccel_work_clear(obj);
+	if (ret)
+		goto err_put;
+
+	return obj;
+
+err_put:
+	drm_gem_object_put(&obj->gem);
+	return ERR_PTR(ret);
+}
+
+int softaccel_ioctl_alloc(struct drm_device *drm, void *data,
+			  struct drm_file *file)
+{
+	struct softaccel_device *sdev = to_softaccel(drm);
+	struct softaccel_alloc *args = data;
+	struct softaccel_object *obj;
+	int ret;
+
+	if (!args->size || args->flags)
+		return -EINVAL;
+
+	if (args->size > sdev->size)
+		return -ENOSPC;
+
+	obj = softaccel_object_create(sdev, PAGE_ALIGN(args->size));
+	if (IS_ERR(obj))
+		return PTR_ERR(obj);
+
+	ret = drm_gem_handle_create(file, &obj->gem, &args->handle);
+	if (!ret) {
+		args->size = obj->gem.size;
+		args->mmap_offset = drm_vma_node_offset_addr(&obj->gem.vma_node);
+		args->bar_offset = obj->node.start;
+	}
+
+	/* The handle has a reference of its own. */
+	drm_gem_object_put(&obj->gem);
+	return ret;
+}

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* An importer of dma-bufs for the tests of softaccel: see the header. */
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
+#include <linux/io.h>
+#include <linux/iosys-map.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "softaccel_importer.h"
+
+struct importer {
+	struct mutex lock; /* the fields below */
+	struct dma_buf *dmabuf;
+	struct dma_buf_attachment *attach;
+	struct iosys_map map;
+	atomic_t told;
+};
+
+static struct miscdevice importer_device;
+
+static void importer_move_notify(struct dma_buf_attachment *attach)
+{
+	struct importer *imp = attach->importer_priv;
+
+	atomic_inc(&imp->told);
+}
+
+static const struct dma_buf_attach_ops importer_host_ops = {
+	.move_notify = importer_move_notify,
+};
+
+static const struct dma_buf_attach_ops importer_peer_ops = {
+	.allow_peer2peer = true,
+	.move_notify = importer_move_notify,
+};
+
+static const struct dma_buf_attach_ops *const importer_ops[] = {
+	[SOFTACCEL_IMPORTER_STATIC] = NULL,
+	[SOFTACCEL_IMPORTER_HOST] = &importer_host_ops,
+	[SOFTACCEL_IMPORTER_PEER] = &importer_peer_ops,
+};
+
+static long importer_attach(struct importer *imp, void __user *arg)
+{
+	struct softaccel_importer_attach args;
+	struct dma_buf_attachment *attach;
+	struct dma_buf *dmabuf;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	if (args.kind >= ARRAY_SIZE(importer_ops))
+		return -EINVAL;
+	if (imp->attach)
+		return -EBUSY;
+
+	dmabuf = dma_buf_get(args.fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+
+	attach = dma_buf_dynamic_attach(dmabuf, importer_device.this_device,
+					importer_ops[args.kind], imp);
+	if (IS_ERR(attach)) {
+		dma_buf_put(dmabuf);
+		return PTR_ERR(attach);
+	}
+
+	imp->dmabuf = dmabuf;
+	imp->attach = attach;
+	return 0;
+}
+
+static void importer_describe(struct sg_table *sgt,
+			      struct softaccel_importer_map *args)
+{
+	struct scatterlist *sg;
+	int i;
+
+	args->address = sg_dma_address(sgt->sgl);
+	args->contiguous = 1;
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		if (sg_dma_address(sg) != args->address + args->length)
+			args->contiguous = 0;
+		if (sg_page(sg))
+			args->pages = 1;
+		args->length += sg_dma_len(sg);
+	}
+}
+
+static long importer_map(struct importer *imp, void __user *arg)
+{
+	struct softaccel_importer_map args = {};
+	struct sg_table *sgt;
+
+	sgt = dma_buf_map_attachment_unlocked(imp->attach, DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+
+	importer_describe(sgt, &args);
+	dma_buf_unmap_attachment_unlocked(imp->attach, sgt, DMA_BIDIRECTIONAL);
+	return copy_to_user(arg, &args, sizeof(args)) ? -EFAULT : 0;
+}
+
+static long importer_vmap(struct importer *imp)
+{
+	int ret;
+
+	if (iosys_map_is_set(&imp->map))
+		return -EBUSY;
+
+	dma_resv_lock(imp->dmabuf->resv, NULL);
+	ret = dma_buf_pin(imp->attach);
+	if (ret)
+		goto out_unlock;
+
+	ret = dma_buf_vmap(imp->dmabuf, &imp->map);
+	if (ret)
+		dma_buf_unpin(imp->attach);
+
+out_unlock:
+	dma_resv_unlock(imp->dmabuf->resv);
+	return ret;
+}
+
+static long importer_read(struct importer *imp, void __user *arg)
+{
+	struct softaccel_importer_read args;
+	u8 value;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	if (iosys_map_is_null(&imp->map))
+		return -ENXIO;
+	if (args.offset >= imp->dmabuf->size)
+		return -EINVAL;
+
+	iosys_map_memcpy_from(&value, &imp->map, args.offset, sizeof(value));
+	args.value = value;
+	return copy_to_user(arg, &args, sizeof(args)) ? -EFAULT : 0;
+}
+
+static long importer_ioctl_locked(struct importer *imp, unsigned int cmd,
+				  void __user *arg)
+{
+	if (cmd == SOFTACCEL_IMPORTER_ATTACH)
+		return importer_attach(imp, arg);
+	if (!imp->attach)
+		return -ENXIO;
+
+	switch (cmd) {
+	case SOFTACCEL_IMPORTER_MAP:
+		return importer_map(imp, arg);
+	case SOFTACCEL_IMPORTER_VMAP:
+		return importer_vmap(imp);
+	case SOFTACCEL_IMPORTER_READ:
+		return importer_read(imp, arg);
+	case SOFTACCEL_IMPORTER_TOLD:
+		return atomic_read(&imp->told);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long importer_ioctl(struct file *file, unsigned int cmd,
+			   unsigned long arg)
+{
+	struct importer *imp = file->private_data;
+	long ret;
+
+	mutex_lock(&imp->lock);
+	ret = importer_ioctl_locked(imp, cmd, (void __user *)arg);
+	mutex_unlock(&imp->lock);
+	return ret;
+}
+
+static int importer_open(struct inode *inode, struct file *file)
+{
+	struct importer *imp;
+
+	imp = kzalloc(sizeof(*imp), GFP_KERNEL);
+	if (!imp)
+		return -ENOMEM;
+
+	mutex_init(&imp->lock);
+	file->private_data = imp;
+	return 0;
+}
+
+static int importer_release(struct inode *inode, struct file *file)
+{
+	struct importer *imp = file->private_data;
+
+	if (iosys_map_is_set(&imp->map)) {
+		dma_resv_lock(imp->dmabuf->resv, NULL);
+		dma_buf_vunmap(imp->dmabuf, &imp->map);
+		dma_buf_unpin(imp->attach);
+		dma_resv_unlock(imp->dmabuf->resv);
+	}
+	if (imp->attach) {
+		dma_buf_detach(imp->dmabuf, imp->attach);
+		dma_buf_put(imp->dmabuf);
+	}
+	kfree(imp);
+	return 0;
+}
+
+static const struct file_operations importer_fops = {
+	.owner = THIS_MODULE,
+	.open = importer_open,
+	.release = importer_release,
+	.unlocked_ioctl = importer_ioctl,
+};
+
+static struct miscdevice importer_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "softaccel_importer",
+	.fops = &importer_fops,
+	.mode = 0600,
+};
+
+static int __init importer_init(void)
+{
+	int ret;
+
+	ret = misc_register(&importer_device);
+	if (ret)
+		return ret;
+
+	ret = dma_coerce_mask_and_coherent(importer_device.this_device,
+					   DMA_BIT_MASK(64));
+	if (ret)
+		misc_deregister(&importer_device);
+	return ret;
+}
+module_init(importer_init);
+
+static void __exit importer_exit(void)
+{
+	misc_deregister(&importer_device);
+}
+module_exit(importer_exit);
+
+MODULE_DESCRIPTION("Importer of dma-bufs for the tests of softaccel");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(DMA_BUF);

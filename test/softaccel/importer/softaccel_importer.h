@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * The test's importer of dma-bufs, /dev/softaccel_importer: one attachment for
+ * each open file. It shows a test what an importer in the kernel gets, and is
+ * as careless as one may be: told to let go, it only counts.
+ */
+#ifndef SOFTACCEL_IMPORTER_H
+#define SOFTACCEL_IMPORTER_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+enum softaccel_importer_kind {
+	SOFTACCEL_IMPORTER_STATIC = 0,	/* can't be told */
+	SOFTACCEL_IMPORTER_HOST = 1,	/* can be told, no peer-to-peer */
+	SOFTACCEL_IMPORTER_PEER = 2,	/* can be told, peer-to-peer */
+};
+
+/* Attach to dma-buf @fd. EBUSY: the file has an attachment. */
+struct softaccel_importer_attach {
+	__s32 fd;
+	__u32 kind;
+};
+
+/*
+ * Map for DMA, look, and unmap. @address is the first DMA address, @length the
+ * sum of lengths, @contiguous and @pages whether the segments follow each other
+ * and whether any names a struct page.
+ */
+struct softaccel_importer_map {
+	__u64 address;
+	__u64 length;
+	__u32 contiguous;
+	__u32 pages;
+};
+
+/* Read the byte at @offset by the kernel mapping. ENXIO: there is none. */
+struct softaccel_importer_read {
+	__u64 offset;
+	__u32 value;
+	__u32 pad;
+};
+
+#define SOFTACCEL_IMPORTER_ATTACH \
+	_IOW('s', 0, struct softaccel_importer_attach)
+#define SOFTACCEL_IMPORTER_MAP	_IOR('s', 1, struct softaccel_importer_map)
+/* Pin and map into the kernel. */
+#define SOFTACCEL_IMPORTER_VMAP	_IO('s', 2)
+#define SOFTACCEL_IMPORTER_READ	_IOWR('s', 3, struct softaccel_importer_read)
+/* Returns how often this attachment was told to let go. */
+#define SOFTACCEL_IMPORTER_TOLD	_IO('s', 4)
+
+#endif

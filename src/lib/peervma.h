@@ -3,12 +3,20 @@
  * @file peervma.h
  * What memory is at this address, and a dma-buf for it.
  *
- * Functions return 0 or a negative errno. They print nothing. A context may be
- * used by several threads at once. After fork() the child may go on using the
- * context: it notices the fork and looks at its own mappings. Outputs are the
+ * Functions return 0 or a negative errno and print nothing. Outputs are the
  * last arguments, named `*_p`, and are written only on success unless said
- * otherwise. Addresses are the caller's own process's, lengths and offsets are
+ * otherwise. Addresses are the calling process's own; lengths and offsets are
  * bytes.
+ *
+ * Threads: every function may be called by several threads at once on the same
+ * context, except peervma_context_close(), which must be the last.
+ *
+ * Signals: only the peervma_notify_*() functions may be called in a signal
+ * handler or from inside a memory allocator.
+ *
+ * fork: the child may go on using the context; the next call in it notices the
+ * fork and looks at the child's own mappings. Parent and child each close it.
+ * The context's descriptors are O_CLOEXEC.
  */
 #ifndef PEERVMA_H
 #define PEERVMA_H
@@ -20,70 +28,90 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default)
+
 /** A library instance: the region map and the providers. Opaque. */
 typedef struct peervma_context peervma_context_t;
 
 /**
  * The caller reports every mmap, munmap and mremap of the process by
  * peervma_notify_map() and peervma_notify_unmap(), so lookups are answered
- * from the region map. Without it each lookup asks the kernel.
+ * from the region map, without a system call while nothing was reported.
+ * Without it each lookup asks the kernel.
  */
 #define PEERVMA_CONTEXT_NOTIFIED (1U << 0)
 
 /** Who owns the memory behind a mapping. */
 typedef enum peervma_kind {
-    PEERVMA_KIND_NONE   = 0, /**< not device memory */
+    PEERVMA_KIND_NONE = 0,   /**< not device memory */
     PEERVMA_KIND_DMABUF = 1, /**< mapping of a dma-buf */
-    PEERVMA_KIND_DRM    = 2, /**< mapping of a DRM or accel node */
-    PEERVMA_KIND_BAR    = 3, /**< mapping of a PCI BAR (sysfs, uio) */
+    PEERVMA_KIND_DRM = 2,    /**< mapping of a DRM or accel node */
+    PEERVMA_KIND_BAR = 3,    /**< mapping of a PCI BAR (sysfs, uio) */
     PEERVMA_KIND_DRIVER = 4, /**< a driver registered with peervma.ko */
-    PEERVMA_KIND_VFIO   = 5  /**< mapping of a VFIO device */
+    PEERVMA_KIND_VFIO = 5,   /**< mapping of a VFIO device */
+    PEERVMA_KIND_OTHER = 6   /**< device memory that only the kernel knows */
 } peervma_kind_t;
 
 /** A PCI device. */
 typedef struct peervma_pci {
     uint32_t domain;
-    uint8_t  bus;
-    uint8_t  device;
-    uint8_t  function;
-    uint8_t  valid; /**< 0: the exporter is no PCI device, or not known */
+    uint8_t bus;
+    uint8_t device;
+    uint8_t function;
+    uint8_t valid; /**< 0: the exporter is no PCI device, or not known */
 } peervma_pci_t;
 
 /** One device memory mapping: one VMA. */
 typedef struct peervma_region {
-    uintptr_t      base;          /**< first address of the VMA */
-    size_t         length;        /**< bytes */
-    uint64_t       object_offset; /**< of @ref base in the object, if known */
-    uint64_t       object_size;   /**< bytes; 0: not known */
-    uint64_t       generation;    /**< differs if the address was remapped */
+    uintptr_t base;         /**< first address of the VMA */
+    size_t length;          /**< bytes */
+    uint64_t object_offset; /**< of @ref base in the object, if known */
+    uint64_t object_size;   /**< bytes; 0: not known */
+    uint64_t generation;    /**< see peervma_region_lookup() */
     peervma_kind_t kind;
-    int            prot;      /**< PROT_READ | PROT_WRITE */
-    int            numa_node; /**< of the device; -1: none or not known */
-    peervma_pci_t  pci;
-    uint64_t       reserved[4];
+    int prot;      /**< PROT_READ | PROT_WRITE; see below */
+    int numa_node; /**< of the device; -1: none or not known */
+    peervma_pci_t pci;
+    uint64_t reserved[4];
 } peervma_region_t;
 
-/** A dma-buf for a range. */
-typedef struct peervma_export {
-    int         fd;          /**< fresh, O_CLOEXEC; the caller closes it */
-    uint64_t    offset;      /**< of the range's first byte in the dma-buf */
-    uint64_t    object_size; /**< bytes in the dma-buf */
-    const char *provider;    /**< who gave it; static string */
-    uint64_t    reserved[2];
+/**
+ * A dma-buf for a range. (The tag is not peervma_export: linux/peervma.h, which
+ * may be included beside this header, has a structure of that name.)
+ */
+typedef struct peervma_exported {
+    int fd;               /**< fresh, O_CLOEXEC; the caller closes it */
+    uint64_t offset;      /**< of the range's first byte in the dma-buf */
+    uint64_t object_size; /**< bytes in the dma-buf */
+    const char *provider; /**< who gave it; static string */
+    uint64_t reserved[2];
 } peervma_export_t;
+
+/**
+ * Reasons of the library's own. Smaller numbers are the kernel's: enum
+ * peervma_reason in linux/peervma.h. Values never change.
+ */
+typedef enum peervma_library_reason {
+    PEERVMA_REASON_NO_MODULE = 256,     /**< there is no /dev/peervma */
+    PEERVMA_REASON_NO_PERMISSION = 257, /**< /dev/peervma may not be opened */
+    PEERVMA_REASON_NOT_DMABUF = 258,    /**< mapping of something else */
+    PEERVMA_REASON_NO_DESCRIPTOR = 259, /**< dma-buf not open in the process */
+    PEERVMA_REASON_OFFSET = 260, /**< where in the dma-buf cannot be told */
+    PEERVMA_REASON_SYSTEM = 261  /**< a system call failed: see the errno */
+} peervma_library_reason_t;
 
 #define PEERVMA_MAX_REFUSALS 8
 
 /** Why one provider did not export a range. */
 typedef struct peervma_refusal {
     const char *provider; /**< static string */
-    int         error;    /**< negative errno */
-    unsigned    reason;   /**< for peervma_reason_string() */
+    int error;            /**< negative errno */
+    unsigned reason;      /**< for peervma_reason_string() */
 } peervma_refusal_t;
 
 /** The refusals met on the way through the providers, in their order. */
 typedef struct peervma_refusals {
-    unsigned          count;
+    unsigned count;
     peervma_refusal_t refusal[PEERVMA_MAX_REFUSALS];
 } peervma_refusals_t;
 
@@ -91,69 +119,110 @@ typedef struct peervma_refusals {
  * Open a context.
  *
  * It opens /dev/peervma if that can be opened, and remembers why if not; a
- * machine without it is no error.
+ * machine without it is no error. A context holds at most two descriptors.
  *
  * @param [in]  flags      PEERVMA_CONTEXT_*.
  * @param [out] context_p  The context; peervma_context_close() frees it.
  *
- * @return 0, -EINVAL (unknown flag), -ENOMEM.
+ * @return 0; -EINVAL (unknown flag, NULL); -ENOMEM; -EMFILE or -ENFILE; else
+ *         the errno of opening /proc/self/maps.
  */
 int peervma_context_open(unsigned flags, peervma_context_t **context_p);
 
-/** Close a context; NULL is allowed. dma-buf fds given out stay open. */
+/**
+ * Close a context; NULL is allowed. dma-buf descriptors given out stay open.
+ * No other call on the context may be running or follow.
+ */
 void peervma_context_close(peervma_context_t *context);
 
 /**
  * What is mapped at an address.
  *
+ * `generation` tells mappings at the same address apart, so that what was
+ * cached for an address can be dropped: it differs from the one of an earlier
+ * lookup in this context if something else was mapped there in between. It may
+ * differ without that, too. Without PEERVMA_CONTEXT_NOTIFIED a mapping that was
+ * replaced by one of the same file at the same offset is not told apart: a DRM
+ * driver may give a freed buffer's offset to the next.
+ *
+ * `prot` is that of the time when the mapping was first seen. No notification
+ * tells of mprotect(); peervma_region_export() asks the kernel again.
+ *
  * @param [in]  context   Context.
  * @param [in]  address   Any address.
  * @param [out] region_p  The mapping that contains it.
  *
- * @return 0, -ENOENT (not device memory, or not mapped), -EINVAL, -ENOMEM.
+ * @return 0; -ENOENT (not device memory, or not mapped); -EINVAL (NULL);
+ *         -ENOMEM (the region map is full); else the errno of reading
+ *         /proc/self/maps.
  */
 int peervma_region_lookup(peervma_context_t *context, const void *address,
                           peervma_region_t *region_p);
 
 /**
  * Call @a cb for each device memory mapping, in the order of addresses, until
- * it returns non-zero, which is then returned.
+ * it returns non-zero, which is then returned. It may call any function of the
+ * library. Mappings made or removed meanwhile may be missed or met.
+ *
+ * @param [in] context  Context.
+ * @param [in] cb       Function; @a region is valid until it returns.
+ * @param [in] arg      Passed on to @a cb.
+ *
+ * @return 0; what @a cb returned; -EINVAL (NULL); otherwise as
+ *         peervma_region_lookup(), but never -ENOENT.
  */
 int peervma_region_foreach(peervma_context_t *context,
-                           int (*cb)(const peervma_region_t *region,
-                                     void *arg),
+                           int (*cb)(const peervma_region_t *region, void *arg),
                            void *arg);
 
 /**
  * A dma-buf for a range of device memory.
  *
  * The range may start and end at any byte, but must lie inside one mapping.
- * Providers are asked in order; the first that can answers.
+ * Providers are asked in order; the first that can answers:
+ *
+ * - "fd": another descriptor of the mapped dma-buf, if the process holds one;
+ * - "kernel": /dev/peervma.
+ *
+ * None exports a mapping that is private or not both readable and writable:
+ * the dma-buf would allow more than the mapping does.
+ *
+ * The dma-buf stays valid after munmap() as far as its exporter lets it.
  *
  * @param [in]  context     Context.
  * @param [in]  address     First byte.
  * @param [in]  length      Bytes, not zero.
  * @param [out] export_p    The dma-buf. The caller closes `fd`.
- * @param [out] refusals_p  Why providers refused; always written. May be NULL.
+ * @param [out] refusals_p  Why providers refused; always written, also on
+ *                          success. May be NULL.
  *
  * @return 0; -ENOENT (not device memory); -ERANGE (the range leaves its
- *         mapping); -EINVAL; else the errno of the last provider.
+ *         mapping); -EINVAL (NULL, length zero); else the errno of the last
+ *         provider, see @a refusals_p.
  */
 int peervma_region_export(peervma_context_t *context, const void *address,
                           size_t length, peervma_export_t *export_p,
                           peervma_refusals_t *refusals_p);
 
 /**
- * Report that [address, address + length) was mapped or unmapped (or moved
- * away by mremap). They neither allocate, lock, nor make a system call, so
- * that they may be called from inside mmap and malloc hooks.
+ * Report that [address, address + length) was mapped, after the mapping; or
+ * that it is unmapped or moved away by mremap, before or after that. For
+ * contexts with PEERVMA_CONTEXT_NOTIFIED; others ignore it, as they do NULL
+ * contexts and empty ranges.
+ *
+ * They neither allocate, lock, nor make a system call, so that they may be
+ * called from inside mmap and malloc hooks.
  */
 void peervma_notify_map(peervma_context_t *context, const void *address,
                         size_t length);
 void peervma_notify_unmap(peervma_context_t *context, const void *address,
                           size_t length);
 
-/** A sentence for a reason; static, never NULL. */
+/**
+ * A sentence for a reason: what it means and what to do.
+ *
+ * @return Static string, never NULL, also for unknown numbers.
+ */
 const char *peervma_reason_string(unsigned reason);
 
 /** A word for a kind: "dma-buf", "drm", ...; static, never NULL. */
@@ -161,6 +230,8 @@ const char *peervma_kind_string(peervma_kind_t kind);
 
 /** The library's version, "0.1.0"; static. */
 const char *peervma_version_string(void);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -61,8 +61,11 @@ void check_same_memory(int fd, size_t offset, void *address, size_t length);
 /* Check that two descriptors are of one dma-buf. */
 void check_same_dmabuf(int fd, int other_fd);
 
-/* How many descriptors this process has open. */
-unsigned count_fds(void);
+/*
+ * A number that changes when a descriptor is opened, closed, or reserved by the
+ * kernel and forgotten.
+ */
+unsigned fds_used(void);
 
 /* The simulated accelerator, opened once, and a buffer in its memory. */
 int accel_fd(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The ioctls' structures: sizes, flags, arguments, pointers. */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -210,14 +211,14 @@ static void test_unwritable(void)
     size_t i;
 
     (void)device_fd();
-    fds = count_fds();
+    fds = fds_used();
     for (i = 0; i < tap_count(calls); i++) {
         tap_check_equal(mprotect(map, page, PROT_READ | PROT_WRITE), 0);
         argument_set((argument_t *)map, &calls[i]);
         tap_check_equal(mprotect(map, page, PROT_READ), 0);
         tap_check_equal(device_ioctl(calls[i].request, map), -EFAULT);
     }
-    tap_check_equal(count_fds(), fds);
+    tap_check_equal(fds_used(), fds);
     munmap(map, page);
 }
 

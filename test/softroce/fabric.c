@@ -136,8 +136,20 @@ void endpoint_connect(endpoint_t *endpoint, const endpoint_address_t *peer)
                IBV_QP_RQ_PSN | IBV_QP_MAX_DEST_RD_ATOMIC |
                IBV_QP_MIN_RNR_TIMER);
     modify(endpoint, &send,
-           IBV_QP_STATE | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT |
-               IBV_QP_RNR_RETRY | IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC);
+           IBV_QP_STATE | IBV_QP_TIMEOUT | IBV_QP_RETRY_CNT | IBV_QP_RNR_RETRY |
+               IBV_QP_SQ_PSN | IBV_QP_MAX_QP_RD_ATOMIC);
+}
+
+void endpoint_create_pair(fabric_t *fabric, endpoint_t *near, endpoint_t *far)
+{
+    endpoint_address_t address;
+
+    endpoint_create(fabric, near);
+    endpoint_create(fabric, far);
+    address = endpoint_address(fabric, far);
+    endpoint_connect(near, &address);
+    address = endpoint_address(fabric, near);
+    endpoint_connect(far, &address);
 }
 
 static void post_send(endpoint_t *endpoint, struct ibv_send_wr *request,

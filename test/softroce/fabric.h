@@ -11,7 +11,7 @@
 
 #include <infiniband/verbs.h>
 
-#define FABRIC_ALL_ACCESS \
+#define FABRIC_ALL_ACCESS                              \
     (IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_READ | \
      IBV_ACCESS_REMOTE_WRITE | IBV_ACCESS_REMOTE_ATOMIC)
 
@@ -49,6 +49,9 @@ void endpoint_destroy(endpoint_t *endpoint);
 endpoint_address_t endpoint_address(const fabric_t *fabric,
                                     const endpoint_t *endpoint);
 void endpoint_connect(endpoint_t *endpoint, const endpoint_address_t *peer);
+
+/** Two connected endpoints of this node. */
+void endpoint_create_pair(fabric_t *fabric, endpoint_t *near, endpoint_t *far);
 
 /** Post a send-side request, IBV_WR_SEND or RDMA; remote unused for SEND. */
 void endpoint_post(endpoint_t *endpoint, enum ibv_wr_opcode opcode,

@@ -176,8 +176,7 @@ static void main_memory_is_registered_as_ever(void **state)
 {
     uint64_t all = fabric_counter("dmabuf_mrs");
     void *memory = aligned_alloc(PAGE, SIZE);
-    struct ibv_mr *mr =
-        ibv_reg_mr(fabric.pd, memory, SIZE, FABRIC_ALL_ACCESS);
+    struct ibv_mr *mr = ibv_reg_mr(fabric.pd, memory, SIZE, FABRIC_ALL_ACCESS);
 
     (void)state;
     assert_non_null(mr);

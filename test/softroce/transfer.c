@@ -37,8 +37,6 @@ static struct ibv_mr *host_region;
 
 static int open_all(void **state)
 {
-    endpoint_address_t address;
-
     (void)state;
     fabric_open(&fabric);
     host = aligned_alloc(PAGE, SIZE);
@@ -49,12 +47,7 @@ static int open_all(void **state)
     if (!region || !host_region)
         err(1, "registration");
 
-    endpoint_create(&fabric, &near);
-    endpoint_create(&fabric, &far);
-    address = endpoint_address(&fabric, &far);
-    endpoint_connect(&near, &address);
-    address = endpoint_address(&fabric, &near);
-    endpoint_connect(&far, &address);
+    endpoint_create_pair(&fabric, &near, &far);
     return 0;
 }
 
@@ -116,9 +109,17 @@ static void assert_success(enum ibv_wr_opcode opcode, span_t local,
 static const struct {
     size_t at, length;
 } ranges[] = {
-    {0, 1},           {1, 1},          {3, 5},           {7, 4096},
-    {4055, 2},        {4056, 4096},    {4057, 4097},     {8191, 70001},
-    {LENGTH - 1, 1},  {0, LENGTH},     {LENGTH - 777, 777},
+    {0, 1},
+    {1, 1},
+    {3, 5},
+    {7, 4096},
+    {4055, 2},
+    {4056, 4096},
+    {4057, 4097},
+    {8191, 70001},
+    {LENGTH - 1, 1},
+    {0, LENGTH},
+    {LENGTH - 777, 777},
 };
 
 #define RANGES (sizeof(ranges) / sizeof(*ranges))
@@ -289,8 +290,8 @@ static void region_outlives_the_descriptor_and_the_mapping(void **state)
 
 static void region_outlives_another_of_the_same_dmabuf(void **state)
 {
-    struct ibv_mr *mr = ibv_reg_dmabuf_mr(fabric.pd, 0, SIZE, 0, buffer.fd,
-                                          FABRIC_ALL_ACCESS);
+    struct ibv_mr *mr =
+        ibv_reg_dmabuf_mr(fabric.pd, 0, SIZE, 0, buffer.fd, FABRIC_ALL_ACCESS);
 
     (void)state;
     assert_non_null(mr);

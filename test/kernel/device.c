@@ -161,8 +161,7 @@ static void write_bytes(volatile uint8_t *at, size_t length, uint8_t seed)
         at[i] = (uint8_t)(seed + i * 7 + i / page);
 }
 
-static void check_bytes(const volatile uint8_t *at, size_t length,
-                        uint8_t seed)
+static void check_bytes(const volatile uint8_t *at, size_t length, uint8_t seed)
 {
     size_t i;
 

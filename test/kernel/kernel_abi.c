@@ -27,8 +27,7 @@ typedef struct call {
 
 static const call_t calls[] = {
     {PEERVMA_IOC_INFO, PEERVMA_INFO_SIZE_VER0, sizeof(struct peervma_info)},
-    {PEERVMA_IOC_QUERY, PEERVMA_QUERY_SIZE_VER0,
-     sizeof(struct peervma_query)},
+    {PEERVMA_IOC_QUERY, PEERVMA_QUERY_SIZE_VER0, sizeof(struct peervma_query)},
     {PEERVMA_IOC_EXPORT, PEERVMA_EXPORT_SIZE_VER0,
      sizeof(struct peervma_export)},
 };
@@ -84,8 +83,8 @@ static void test_info(void)
 
     argument_set(&arg, &calls[0]);
     tap_check_equal(device_ioctl(PEERVMA_IOC_INFO, &arg), 0);
-    tap_check_equal(arg.info.features & (PEERVMA_FEATURE_QUERY |
-                                         PEERVMA_FEATURE_EXPORT),
+    tap_check_equal(arg.info.features &
+                        (PEERVMA_FEATURE_QUERY | PEERVMA_FEATURE_EXPORT),
                     PEERVMA_FEATURE_QUERY | PEERVMA_FEATURE_EXPORT);
     tap_check(arg.info.kinds & (1ULL << PEERVMA_VMA_DMABUF));
     tap_check(arg.info.kinds & (1ULL << PEERVMA_VMA_DRM));
@@ -194,8 +193,7 @@ static void test_unreadable(void)
 
     for (i = 0; i < tap_count(calls); i++) {
         tap_check_equal(device_ioctl(calls[i].request, NULL), -EFAULT);
-        tap_check_equal(device_ioctl(calls[i].request, (void *)-64L),
-                        -EFAULT);
+        tap_check_equal(device_ioctl(calls[i].request, (void *)-64L), -EFAULT);
         /* The size can be read, the rest can't. */
         last = (argument_t *)(map + page - 8);
         last->size = calls[i].size;
@@ -293,8 +291,7 @@ static const tap_test_t tests[] = {
     {"a structure shorter than its first version is EINVAL", test_short},
     {"a longer structure of zeros is taken, its tail left alone",
      test_long_zero},
-    {"a longer structure with an unknown field set is E2BIG",
-     test_long_set},
+    {"a longer structure with an unknown field set is E2BIG", test_long_set},
     {"a structure longer than a page is E2BIG", test_huge},
     {"each flag is EINVAL", test_flags},
     {"a structure that can't be read is EFAULT", test_unreadable},
@@ -304,8 +301,7 @@ static const tap_test_t tests[] = {
     {"a range that wraps or lies beyond user addresses is EOVERFLOW",
      test_overflows},
     {"a 32-bit program's calls are the same", test_32bit},
-    {"read, write, seek and mmap of the device are refused",
-     test_only_ioctl},
+    {"read, write, seek and mmap of the device are refused", test_only_ioctl},
 };
 
 int main(void)

@@ -71,8 +71,8 @@ static void each_source(void (*run)(const source_t *source))
 }
 
 /* Check that [offset, ...) of the dma-buf is what is exported there. */
-static void check_export(const source_t *source, void *address,
-                         size_t length, size_t offset)
+static void check_export(const source_t *source, void *address, size_t length,
+                         size_t offset)
 {
     int fd = export_ok(address, length, offset, source->size);
 
@@ -123,8 +123,7 @@ static void split(const source_t *source)
     export_refused(map + 2 * page, page, EACCES, PEERVMA_REASON_READ_ONLY);
     check_export(source, map + 3 * page, 5 * page, 3 * page);
     export_refused(map, 3 * page, ERANGE, PEERVMA_REASON_CROSSES_VMA);
-    tap_check_equal(
-        mprotect(map + 2 * page, page, PROT_READ | PROT_WRITE), 0);
+    tap_check_equal(mprotect(map + 2 * page, page, PROT_READ | PROT_WRITE), 0);
     check_export(source, map + 2 * page, page, 2 * page);
     munmap(map, source->size);
 }
@@ -147,8 +146,8 @@ static void moved(const source_t *source)
 {
     uint8_t *map = map_shared(source->fd, 2 * page, 4 * page);
     uint8_t *target = map_anonymous(4 * page);
-    uint8_t *to = mremap(map, 4 * page, 4 * page,
-                         MREMAP_MAYMOVE | MREMAP_FIXED, target);
+    uint8_t *to =
+        mremap(map, 4 * page, 4 * page, MREMAP_MAYMOVE | MREMAP_FIXED, target);
 
     tap_check(to == target);
     check_export(source, to, 4 * page, 2 * page);
@@ -168,13 +167,40 @@ static void outlives(const source_t *source)
     close(fd);
 }
 
-static void test_whole(void) { each_source(whole); }
-static void test_inner(void) { each_source(inner); }
-static void test_partial(void) { each_source(partial); }
-static void test_split(void) { each_source(split); }
-static void test_unmapped(void) { each_source(unmapped); }
-static void test_moved(void) { each_source(moved); }
-static void test_outlives(void) { each_source(outlives); }
+static void test_whole(void)
+{
+    each_source(whole);
+}
+
+static void test_inner(void)
+{
+    each_source(inner);
+}
+
+static void test_partial(void)
+{
+    each_source(partial);
+}
+
+static void test_split(void)
+{
+    each_source(split);
+}
+
+static void test_unmapped(void)
+{
+    each_source(unmapped);
+}
+
+static void test_moved(void)
+{
+    each_source(moved);
+}
+
+static void test_outlives(void)
+{
+    each_source(outlives);
+}
 
 static void test_no_device(void)
 {
@@ -225,15 +251,13 @@ static const tap_test_t tests[] = {
     {"the mapping of a dma-buf is exported as that dma-buf", test_whole},
     {"an inner range has its offset", test_inner},
     {"a mapping of an inner part has its offset", test_partial},
-    {"the parts of a VMA split by mprotect have their offsets",
-     test_split},
+    {"the parts of a VMA split by mprotect have their offsets", test_split},
     {"what munmap left of a VMA has its offsets", test_unmapped},
     {"a moved mapping keeps its offset", test_moved},
     {"the export outlives the mapping", test_outlives},
     {"the mapping of memory without a device has no PCI device",
      test_no_device},
-    {"the mapping of a GEM object's dma-buf has its PCI device",
-     test_device},
+    {"the mapping of a GEM object's dma-buf has its PCI device", test_device},
     {"a mapping is exported when all descriptors and handles are closed",
      test_mapping_alone},
 };

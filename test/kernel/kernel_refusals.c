@@ -141,13 +141,11 @@ static void test_crossing(void)
     tap_check(mmap(space + length, length, PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_FIXED, other, 0) == space + length);
     export_refused(space, 4 * page, ERANGE, PEERVMA_REASON_CROSSES_VMA);
-    export_refused(space + page, length, ERANGE,
-                   PEERVMA_REASON_CROSSES_VMA);
+    export_refused(space + page, length, ERANGE, PEERVMA_REASON_CROSSES_VMA);
     close(export_ok(space + length, length, 0, length));
     munmap(space + length, length);
     export_refused(space, 3 * page, ERANGE, PEERVMA_REASON_CROSSES_VMA);
-    export_refused(space, (size_t)1 << 40, ERANGE,
-                   PEERVMA_REASON_CROSSES_VMA);
+    export_refused(space, (size_t)1 << 40, ERANGE, PEERVMA_REASON_CROSSES_VMA);
     close(export_ok(space, length, 0, length));
     munmap(space, length);
     close(fd);
@@ -294,16 +292,13 @@ static const tap_test_t tests[] = {
     {"hugetlb memory is ENODEV", test_hugetlb},
     {"a range that leaves its VMA is ERANGE", test_crossing},
     {"a private mapping is EACCES", test_private},
-    {"a mapping not both readable and writable is EACCES",
-     test_protection},
+    {"a mapping not both readable and writable is EACCES", test_protection},
     {"a shared mapping of a file open for reading is EACCES, not as private",
      test_read_only_file},
-    {"device memory that no exporter knows is EOPNOTSUPP",
-     test_no_exporter},
+    {"device memory that no exporter knows is EOPNOTSUPP", test_no_exporter},
     {"another process's address is ENXIO through the same descriptor",
      test_other_process},
-    {"a mapping inherited by fork is exported to the child",
-     test_inherited},
+    {"a mapping inherited by fork is exported to the child", test_inherited},
 };
 
 int main(void)

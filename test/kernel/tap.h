@@ -14,19 +14,19 @@ typedef struct tap_test {
     void (*run)(void);
 } tap_test_t;
 
-#define tap_check(condition)                                       \
-    do {                                                           \
-        if (!(condition))                                          \
-            tap_fail(__FILE__, __LINE__, "not so: " #condition);   \
+#define tap_check(condition)                                     \
+    do {                                                         \
+        if (!(condition))                                        \
+            tap_fail(__FILE__, __LINE__, "not so: " #condition); \
     } while (0)
 
-#define tap_check_equal(actual, expected)                          \
-    tap_check_equal_at(__FILE__, __LINE__, #actual,                \
-                       (long long)(actual), (long long)(expected))
+#define tap_check_equal(actual, expected)                                \
+    tap_check_equal_at(__FILE__, __LINE__, #actual, (long long)(actual), \
+                       (long long)(expected))
 
 /* End the test as failed; outside of a test, the program. */
-__attribute__((noreturn, format(printf, 3, 4))) void
-tap_fail(const char *file, int line, const char *format, ...);
+__attribute__((noreturn, format(printf, 3, 4))) void tap_fail(
+    const char *file, int line, const char *format, ...);
 
 void tap_check_equal_at(const char *file, int line, const char *what,
                         long long actual, long long expected);

@@ -21,8 +21,9 @@
  *			not know, or is longer than a page
  *	EOVERFLOW	addr + length wraps, or lies beyond user addresses
  *	ENXIO		nothing is mapped at addr (PEERVMA_REASON_UNMAPPED)
- *	ERANGE		EXPORT: the range leaves its VMA, or the object behind
- *			it (PEERVMA_REASON_CROSSES_VMA, _BEYOND_OBJECT)
+ *	ERANGE		EXPORT: the range leaves its VMA, or it or the VMA is
+ *			longer than the object (PEERVMA_REASON_CROSSES_VMA,
+ *			_BEYOND_OBJECT)
  *	ENODEV		mapped, but not device memory: anonymous, file or
  *			hugetlb memory (PEERVMA_REASON_NOT_DEVICE)
  *	EACCES		EXPORT: the mapping does not allow what a dma-buf would:
@@ -71,7 +72,7 @@ enum peervma_reason {
 	PEERVMA_REASON_NOT_GEM = 7,	/* DRM offset is no GEM object's */
 	PEERVMA_REASON_NO_PRIME = 8,	/* the DRM driver has no PRIME export */
 	PEERVMA_REASON_NOT_ALLOWED = 9,	/* the file has no handle of it (now) */
-	PEERVMA_REASON_BEYOND_OBJECT = 10, /* the range leaves the object */
+	PEERVMA_REASON_BEYOND_OBJECT = 10, /* VMA or range exceeds the object */
 	PEERVMA_REASON_REVOKED = 11,	/* device or object gone */
 	PEERVMA_REASON_EXPORTER = 12,	/* the exporter's own errno */
 	PEERVMA_REASON_BAR_POLICY = 13,	/* bar_export forbids it */

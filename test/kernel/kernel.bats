@@ -1,0 +1,97 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# peervma.ko on node 0: programs that run there, and what only a shell can try.
+load ../node
+
+node_setup() { on 0 /usr/lib/peervma-testbed/node-setup "$@"; }
+
+# A program of the tests, as the ordinary user.
+tap_on_user() {
+    # shellcheck disable=SC2154 # of node.bash
+    run on_user 0 "$programs/$1"
+    tap_holds <<<"$output"
+    [ "$status" -eq 0 ]
+}
+
+setup_file() {
+    node_setup accel on
+    node_setup module on
+    on 0 modprobe peervma_quirks
+    on 0 udevadm settle
+}
+
+teardown_file() {
+    on 0 modprobe -r peervma_quirks softaccel
+    node_setup accel on
+    node_setup module on
+}
+
+@test "the ioctls take and refuse structures as the header says" {
+    tap_on 0 kernel_abi
+}
+
+@test "what is not exportable is refused with its errno and reason" {
+    tap_on 0 kernel_refusals
+}
+
+@test "mappings of dma-bufs are exported" {
+    tap_on 0 kernel_dmabuf
+}
+
+@test "mappings of a render node are exported" {
+    tap_on 0 kernel_drm
+}
+
+@test "mappings of drivers with quirks are exported right or refused" {
+    tap_on 0 kernel_quirks
+}
+
+@test "descriptors are right, and nothing leaks" {
+    tap_on 0 kernel_fds
+}
+
+@test "racing threads get nothing wrong" {
+    tap_on 0 kernel_races
+}
+
+@test "a device may be unbound under mappings and exports" {
+    tap_on 0 kernel_gone
+}
+
+@test "/dev/peervma is for root and the group render" {
+    run on 0 stat -c '%a %U %G' /dev/peervma
+    [ "$output" = "660 root render" ]
+}
+
+@test "a user of the group render exports what he mapped" {
+    tap_on_user kernel_drm
+}
+
+@test "a user outside of it gets EACCES" {
+    run on 0 runuser -u nobody -- sh -c ': 3<>/dev/peervma'
+    [ "$status" -ne 0 ]
+    [[ $output == *"/dev/peervma: Permission denied"* ]]
+}
+
+@test "the module stays as long as the device is open" {
+    run on 0 bash -c 'exec 3<>/dev/peervma && rmmod peervma'
+    [ "$status" -ne 0 ]
+    [[ $output == *"in use"* ]]
+    on 0 test -c /dev/peervma
+}
+
+@test "mappings of an accel node are exported" {
+    on 0 modprobe -r softaccel
+    on 0 modprobe softaccel accel=1
+    on 0 test -c /dev/accel/accel0
+    tap_on 0 kernel_drm
+    on 0 modprobe -r softaccel
+    node_setup accel on
+}
+
+@test "after all that no reference keeps a module" {
+    on 0 modprobe -r peervma_quirks softaccel peervma
+    node_setup accel on
+    node_setup module on
+    on 0 modprobe peervma_quirks
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdio.h>
+#include <string.h>
+
+#include "files.h"
+#include "machine.h"
+
+struct search {
+    const char *sysfs;
+    nic_cb_t cb;
+    void *arg;
+};
+
+/*
+ * Soft-RoCE sits on no bus, so it has no driver link; that it alone shows its
+ * network device as "parent" tells it.
+ */
+static void read_driver(const char *folder, struct nic *nic)
+{
+    char path[PATH_MAX];
+
+    path_make(path, "%s/device/driver", folder);
+    if (!read_link_name(path, nic->driver, sizeof(nic->driver))) {
+        path_make(path, "%s/parent", folder);
+        if (read_line(path, nic->netdev, sizeof(nic->netdev))) {
+            snprintf(nic->driver, sizeof(nic->driver), "rdma_rxe");
+        }
+    }
+}
+
+static void tell_nic(const char *name, void *arg)
+{
+    const struct search *search = arg;
+    char folder[PATH_MAX], path[PATH_MAX], state[32];
+    struct nic nic = {.netdev = ""};
+    const char *word;
+
+    path_make(folder, "%s/class/infiniband/%s", search->sysfs, name);
+    snprintf(nic.name, sizeof(nic.name), "%s", name);
+    read_driver(folder, &nic);
+    if (nic.netdev[0] == '\0') {
+        path_make(path, "%s/ports/1/gid_attrs/ndevs/0", folder);
+        read_line(path, nic.netdev, sizeof(nic.netdev));
+    }
+
+    /* "4: ACTIVE" */
+    path_make(path, "%s/ports/1/state", folder);
+    read_line(path, state, sizeof(state));
+    word = strchr(state, ' ');
+    snprintf(nic.state, sizeof(nic.state), "%s", word ? word + 1 : state);
+    search->cb(&nic, search->arg);
+}
+
+int machine_nics(const char *sysfs, nic_cb_t cb, void *arg)
+{
+    struct search search = {.sysfs = sysfs, .cb = cb, .arg = arg};
+    char path[PATH_MAX];
+
+    path_make(path, "%s/class/infiniband", sysfs);
+    return for_each_entry(path, tell_nic, &search);
+}

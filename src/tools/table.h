@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Records that are printed in columns or as JSON. */
+#ifndef PEERVMA_TOOLS_TABLE_H
+#define PEERVMA_TOOLS_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum cell_type {
+    CELL_TEXT,
+    CELL_NUMBER, /* digits; in columns as they are */
+    CELL_BYTES,  /* digits; in columns with a unit, "4 MiB" */
+    CELL_BOOL    /* "yes" or "no" */
+};
+
+struct column {
+    const char *key; /* in JSON */
+    const char *heading;
+    enum cell_type type;
+};
+
+#define TABLE_COLUMNS 8
+
+struct table {
+    const struct column *columns;
+    size_t width; /* columns */
+    size_t rows;
+    char *(*cells)[TABLE_COLUMNS];
+};
+
+void table_create(const struct column *columns, size_t width,
+                  struct table *table_p);
+void table_destroy(struct table *table);
+
+/* Copies `width` texts; NULL is "not known". Ends the program out of memory. */
+void table_add(struct table *table, const char *const *cells);
+
+/* To stdout: lines with headings, or a JSON array of objects. */
+void table_print(const struct table *table);
+void table_print_json(const struct table *table);
+
+void json_print_string(const char *text);
+
+/* "yes" or "no". */
+const char *yes_or_no(bool value);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ep.h"
+
+#include <stdlib.h>
+
+#include "copy.h"
+#include "explain.h"
+#include "iface.h"
+#include "stats.h"
+
+/* A message so long that UCX would have sent it zero-copy if it could. */
+#define STAGED_RUN ((size_t)1 << 20)
+
+static uct_peervma_iface_t *to_iface(uct_ep_h ep)
+{
+    return ucs_container_of(ep->iface, uct_peervma_iface_t, super.super);
+}
+
+/*
+ * Stop the process rather than touch memory that is not the buffer's. UCP
+ * ignores or dies of an error of a copy on a memory-type endpoint.
+ */
+static void check_range(uct_peervma_iface_t *iface, const void *device,
+                        size_t length)
+{
+    peervma_region_t region;
+
+    if (peervma_region_lookup(iface->context, device, &region) != 0) {
+        uct_peervma_explain_gone(device, length);
+        abort();
+    }
+    if (length > region.length - ((uintptr_t)device - region.base)) {
+        uct_peervma_explain_beyond(device, length, &region);
+        abort();
+    }
+}
+
+/* Tell the user of messages that go through host memory piece by piece. */
+static void follow_run(uct_peervma_iface_t *iface, const void *device,
+                       size_t length)
+{
+    if ((uintptr_t)device != iface->run_end) {
+        iface->run_length = 0;
+    }
+    iface->run_end = (uintptr_t)device + length;
+    iface->run_length += length;
+    if ((iface->run_length >= STAGED_RUN) &&
+        (uct_peervma_stat_get(UCT_PEERVMA_STAT_DMABUF_EXPORTS) == 0) &&
+        (uct_peervma_stat_get(UCT_PEERVMA_STAT_DMABUF_REFUSED) == 0)) {
+        uct_peervma_explain_staged(
+            (const void *)(iface->run_end - iface->run_length),
+            iface->run_length);
+    }
+}
+
+static void before_copy(uct_ep_h ep, const void *device, size_t length)
+{
+    uct_peervma_iface_t *iface = to_iface(ep);
+
+    check_range(iface, device, length);
+    follow_run(iface, device, length);
+    uct_peervma_stat_add(UCT_PEERVMA_STAT_CPU_COPIED_BYTES, length);
+}
+
+static void put(uct_ep_h ep, const void *buffer, size_t length,
+                uint64_t remote_addr)
+{
+    void *device = (void *)(uintptr_t)remote_addr;
+
+    if (length > 0) {
+        before_copy(ep, device, length);
+        uct_peervma_copy_to_device(device, buffer, length);
+    }
+}
+
+static void get(uct_ep_h ep, void *buffer, size_t length, uint64_t remote_addr)
+{
+    const void *device = (const void *)(uintptr_t)remote_addr;
+
+    if (length > 0) {
+        before_copy(ep, device, length);
+        uct_peervma_copy_from_device(buffer, device, length);
+    }
+}
+
+ucs_status_t uct_peervma_ep_put_short(uct_ep_h ep, const void *buffer,
+                                      unsigned length, uint64_t remote_addr,
+                                      uct_rkey_t rkey)
+{
+    (void)rkey;
+    uct_peervma_stat_add(UCT_PEERVMA_STAT_PUT_SHORT, 1);
+    uct_peervma_stat_add(UCT_PEERVMA_STAT_PUT_SHORT_BYTES, length);
+    put(ep, buffer, length, remote_addr);
+    return UCS_OK;
+}
+
+ucs_status_t uct_peervma_ep_get_short(uct_ep_h ep, void *buffer,
+                                      unsigned length, uint64_t remote_addr,
+                                      uct_rkey_t rkey)
+{
+    (void)rkey;
+    uct_peervma_stat_add(UCT_PEERVMA_STAT_GET_SHORT, 1);
+    uct_peervma_stat_add(UCT_PEERVMA_STAT_GET_SHORT_BYTES, length);
+    get(ep, buffer, length, remote_addr);
+    return UCS_OK;
+}
+
+ucs_status_t uct_peervma_ep_put_zcopy(uct_ep_h ep, const uct_iov_t *iov,
+                                      size_t iovcnt, uint64_t remote_addr,
+                                      uct_rkey_t rkey,
+                                      uct_completion_t *completion)
+{
+    size_t i;
+
+    (void)rkey;
+    (void)completion;
+    uct_peervma_stat_add(UCT_PEERVMA_STAT_PUT_ZCOPY, 1);
+    for (i = 0; i < iovcnt; ++i) {
+        uct_peervma_stat_add(UCT_PEERVMA_STAT_PUT_ZCOPY_BYTES, iov[i].length);
+        put(ep, iov[i].buffer, iov[i].length, remote_addr);
+        remote_addr += iov[i].length;
+    }
+    return UCS_OK;
+}
+
+ucs_status_t uct_peervma_ep_get_zcopy(uct_ep_h ep, const uct_iov_t *iov,
+                                      size_t iovcnt, uint64_t remote_addr,
+                                      uct_rkey_t rkey,
+                                      uct_completion_t *completion)
+{
+    size_t i;
+
+    (void)rkey;
+    (void)completion;
+    uct_peervma_stat_add(UCT_PEERVMA_STAT_GET_ZCOPY, 1);
+    for (i = 0; i < iovcnt; ++i) {
+        uct_peervma_stat_add(UCT_PEERVMA_STAT_GET_ZCOPY_BYTES, iov[i].length);
+        get(ep, iov[i].buffer, iov[i].length, remote_addr);
+        remote_addr += iov[i].length;
+    }
+    return UCS_OK;
+}
+
+ucs_status_t uct_peervma_ep_create(const uct_ep_params_t *params,
+                                   uct_ep_h *ep_p)
+{
+    uct_base_ep_t *ep;
+    ucs_status_t status;
+
+    ep = malloc(sizeof(*ep));
+    if (ep == NULL) {
+        return UCS_ERR_NO_MEMORY;
+    }
+
+    status = UCS_CLASS_INIT(
+        uct_base_ep_t, ep,
+        ucs_container_of(params->iface, uct_base_iface_t, super));
+    if (status != UCS_OK) {
+        free(ep);
+        return status;
+    }
+    *ep_p = &ep->super;
+    return UCS_OK;
+}
+
+void uct_peervma_ep_destroy(uct_ep_h tl_ep)
+{
+    uct_base_ep_t *ep = ucs_container_of(tl_ep, uct_base_ep_t, super);
+
+    UCS_CLASS_CLEANUP(uct_base_ep_t, ep);
+    free(ep);
+}

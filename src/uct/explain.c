@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "explain.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Reasons of libpeervma come after these, one bit each. */
+enum {
+    ONCE_OUT,
+    ONCE_NO_EXPORT,
+    ONCE_BEYOND,
+    ONCE_GONE,
+    ONCE_STAGED,
+    ONCE_REASON
+};
+
+/* Those that do not say why something is not zero-copy. */
+#define ONCE_OTHERWISE                                          \
+    ((UINT64_C(1) << ONCE_OUT) | (UINT64_C(1) << ONCE_BEYOND) | \
+     (UINT64_C(1) << ONCE_GONE))
+
+static _Atomic uint64_t said;
+
+static void say_once(unsigned once, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say_once(unsigned once, const char *format, ...)
+{
+    uint64_t bit = UINT64_C(1) << once;
+    char line[512] = "peervma: ";
+    size_t used = strlen(line);
+    va_list args;
+
+    if (atomic_fetch_or(&said, bit) & bit) {
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(line + used, sizeof(line) - used - 1, format, args);
+    va_end(args);
+    used = strlen(line);
+    line[used++] = '\n';
+    /* One write, so that the lines of several ranks do not mix. */
+    if (write(STDERR_FILENO, line, used) < 0) {
+        return;
+    }
+}
+
+void uct_peervma_explain_out(const char *reason)
+{
+    say_once(ONCE_OUT, "stays out of UCX: %s", reason);
+}
+
+static unsigned open_reason(int error)
+{
+    switch (-error) {
+    case ENOENT:
+    case ENXIO:
+    case ENODEV:
+        return PEERVMA_REASON_NO_MODULE;
+    case EACCES:
+    case EPERM:
+        return PEERVMA_REASON_NO_PERMISSION;
+    default:
+        return PEERVMA_REASON_SYSTEM;
+    }
+}
+
+void uct_peervma_explain_no_export(const peervma_region_t *region, int error)
+{
+    say_once(ONCE_NO_EXPORT,
+             "device memory 0x%" PRIxPTR "-0x%" PRIxPTR " is not zero-copy: "
+             "/dev/peervma: %s: %s",
+             region->base, region->base + region->length, strerror(-error),
+             peervma_reason_string(open_reason(error)));
+}
+
+/* The kernel's reasons are small numbers, the library's begin at 256. */
+static unsigned once_for(unsigned reason)
+{
+    return ONCE_REASON + (reason < 256 ? reason % 32 : 32 + reason % 16);
+}
+
+void uct_peervma_explain_refused(const void *address, size_t length, int error,
+                                 const peervma_refusals_t *refusals)
+{
+    const peervma_refusal_t *last = NULL;
+
+    if (refusals->count > 0) {
+        last = &refusals->refusal[refusals->count - 1];
+    }
+    say_once(once_for(last != NULL ? last->reason : 0),
+             "device memory 0x%" PRIxPTR "-0x%" PRIxPTR " is not zero-copy: "
+             "%s%s%s (%s)",
+             (uintptr_t)address, (uintptr_t)address + length,
+             (last != NULL) ? last->provider : "", (last != NULL) ? ": " : "",
+             (last != NULL) ? peervma_reason_string(last->reason)
+                            : "no dma-buf",
+             strerror(-error));
+}
+
+void uct_peervma_explain_beyond(const void *address, size_t length,
+                                const peervma_region_t *region)
+{
+    uintptr_t end = region->base + region->length;
+
+    say_once(ONCE_BEYOND,
+             "refused: the buffer 0x%" PRIxPTR "-0x%" PRIxPTR " reaches %zu "
+             "bytes beyond its device mapping 0x%" PRIxPTR "-0x%" PRIxPTR,
+             (uintptr_t)address, (uintptr_t)address + length,
+             (uintptr_t)address + length - end, region->base, end);
+}
+
+void uct_peervma_explain_gone(const void *address, size_t length)
+{
+    say_once(ONCE_GONE,
+             "refused: device memory 0x%" PRIxPTR "-0x%" PRIxPTR " was "
+             "unmapped while it was sent or received",
+             (uintptr_t)address, (uintptr_t)address + length);
+}
+
+void uct_peervma_explain_staged(const void *address, size_t length)
+{
+    if (atomic_load(&said) & ~ONCE_OTHERWISE) {
+        return; /* another line has said why */
+    }
+    say_once(ONCE_STAGED,
+             "device memory 0x%" PRIxPTR "-0x%" PRIxPTR " is not zero-copy: "
+             "UCX asked for no dma-buf: no NIC that it uses takes one, or its "
+             "settings forbid it",
+             (uintptr_t)address, (uintptr_t)address + length);
+}

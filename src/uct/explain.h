@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Why something is not as the user wants it, in one line on stderr, once a
+ * process for each reason.
+ */
+#ifndef UCT_PEERVMA_EXPLAIN_H
+#define UCT_PEERVMA_EXPLAIN_H
+
+#include <stddef.h>
+
+#include <peervma.h>
+
+/* The plugin is not used at all. */
+void uct_peervma_explain_out(const char *reason);
+
+/* No mapping can be exported: opening /dev/peervma gave `error` (< 0). */
+void uct_peervma_explain_no_export(const peervma_region_t *region, int error);
+
+/* This range was refused as a dma-buf. */
+void uct_peervma_explain_refused(const void *address, size_t length, int error,
+                                 const peervma_refusals_t *refusals);
+
+/* A buffer reaches beyond the mapping that it begins in. */
+void uct_peervma_explain_beyond(const void *address, size_t length,
+                                const peervma_region_t *region);
+
+/* A buffer's mapping is gone while it is sent or received. */
+void uct_peervma_explain_gone(const void *address, size_t length);
+
+/* Much was copied by the CPU and UCX never asked for a dma-buf. */
+void uct_peervma_explain_staged(const void *address, size_t length);
+
+#endif

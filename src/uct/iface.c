@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "iface.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ep.h"
+#include "md.h"
+
+/* What a CPU does on a write-combining BAR: stores are merged into bursts,
+ * loads wait for the bus one by one. Bytes per second and seconds. */
+#define TO_DEVICE_BANDWIDTH 4e9
+#define FROM_DEVICE_BANDWIDTH 250e6
+#define COPY_LATENCY 0.5e-6
+
+static uct_peervma_iface_t *to_iface(uct_iface_h iface)
+{
+    return ucs_container_of(iface, uct_peervma_iface_t, super.super);
+}
+
+static ucs_status_t iface_query(uct_iface_h iface, uct_iface_attr_t *attr)
+{
+    uct_base_iface_query(&to_iface(iface)->super, attr);
+    attr->iface_addr_len = sizeof(to_iface(iface)->id);
+    attr->cap.flags = UCT_IFACE_FLAG_CONNECT_TO_IFACE |
+                      UCT_IFACE_FLAG_PUT_SHORT | UCT_IFACE_FLAG_GET_SHORT |
+                      UCT_IFACE_FLAG_PUT_ZCOPY | UCT_IFACE_FLAG_GET_ZCOPY |
+                      UCT_IFACE_FLAG_PENDING;
+
+    attr->cap.put.max_short = UINT_MAX;
+    attr->cap.put.max_zcopy = SIZE_MAX;
+    attr->cap.put.opt_zcopy_align = 1;
+    attr->cap.put.align_mtu = 1;
+    attr->cap.put.max_iov = 1;
+
+    attr->cap.get.max_short = UINT_MAX;
+    attr->cap.get.max_zcopy = SIZE_MAX;
+    attr->cap.get.opt_zcopy_align = 1;
+    attr->cap.get.align_mtu = 1;
+    attr->cap.get.max_iov = 1;
+
+    attr->cap.am.opt_zcopy_align = 1;
+    attr->cap.am.align_mtu = 1;
+    attr->cap.am.max_iov = 1;
+
+    attr->bandwidth.dedicated = FROM_DEVICE_BANDWIDTH;
+    attr->latency.c = COPY_LATENCY;
+    return UCS_OK;
+}
+
+static ucs_status_t iface_estimate_perf(uct_iface_h iface,
+                                        uct_perf_attr_t *attr)
+{
+    int is_put = (attr->field_mask & UCT_PERF_HAS_OPERATION) &&
+                 ((attr->operation == UCT_OP_PUT_SHORT) ||
+                  (attr->operation == UCT_OP_PUT_ZCOPY));
+
+    (void)iface;
+    if (attr->field_mask & UCT_PERF_HAS_BANDWIDTH) {
+        attr->bandwidth.dedicated =
+            is_put ? TO_DEVICE_BANDWIDTH : FROM_DEVICE_BANDWIDTH;
+        attr->bandwidth.shared = 0;
+    }
+    if (attr->field_mask & UCT_PERF_HAS_LATENCY) {
+        attr->latency.c = COPY_LATENCY;
+        attr->latency.m = 0;
+    }
+    if (attr->field_mask & UCT_PERF_HAS_SEND_PRE) {
+        attr->send_pre_overhead = 0;
+    }
+    if (attr->field_mask & UCT_PERF_HAS_SEND_POST) {
+        attr->send_post_overhead = 0;
+    }
+    if (attr->field_mask & UCT_PERF_HAS_RECV) {
+        attr->recv_overhead = 0;
+    }
+    if (attr->field_mask & UCT_PERF_HAS_MAX_INFLIGHT) {
+        attr->max_inflight_eps = SIZE_MAX;
+    }
+    if (attr->field_mask & UCT_PERF_HAS_FLAGS) {
+        attr->flags = 0;
+    }
+    return UCS_OK;
+}
+
+static ucs_status_t iface_get_address(uct_iface_h iface,
+                                      uct_iface_addr_t *address)
+{
+    memcpy(address, &to_iface(iface)->id, sizeof(to_iface(iface)->id));
+    return UCS_OK;
+}
+
+static ucs_status_t iface_get_device_address(uct_iface_h iface,
+                                             uct_device_addr_t *address)
+{
+    (void)iface;
+    (void)address;
+    return UCS_OK;
+}
+
+static int iface_is_reachable(const uct_iface_h iface,
+                              const uct_reachable_params_t *params)
+{
+    return (params->field_mask & UCT_REACHABLE_HAS_IFACE_ADDR) &&
+           (params->iface_addr != NULL) &&
+           (memcmp(params->iface_addr, &to_iface(iface)->id,
+                   sizeof(to_iface(iface)->id)) == 0);
+}
+
+/* Copies are complete when they return, so nothing progresses or waits. */
+
+static void iface_progress_switch(uct_iface_h iface, unsigned flags)
+{
+    (void)iface;
+    (void)flags;
+}
+
+static unsigned iface_progress(uct_iface_h iface)
+{
+    (void)iface;
+    return 0;
+}
+
+static ucs_status_t ep_pending_add(uct_ep_h ep, uct_pending_req_t *request,
+                                   unsigned flags)
+{
+    (void)ep;
+    (void)request;
+    (void)flags;
+    return UCS_ERR_BUSY;
+}
+
+static void ep_pending_purge(uct_ep_h ep, uct_pending_purge_callback_t cb,
+                             void *arg)
+{
+    (void)ep;
+    (void)cb;
+    (void)arg;
+}
+
+static void iface_close(uct_iface_h tl_iface)
+{
+    uct_peervma_iface_t *iface = to_iface(tl_iface);
+
+    UCS_CLASS_CLEANUP(uct_base_iface_t, &iface->super);
+    free(iface);
+}
+
+static const uct_iface_ops_t iface_ops = {
+    .ep_put_short = uct_peervma_ep_put_short,
+    .ep_put_zcopy = uct_peervma_ep_put_zcopy,
+    .ep_get_short = uct_peervma_ep_get_short,
+    .ep_get_zcopy = uct_peervma_ep_get_zcopy,
+    .ep_pending_add = ep_pending_add,
+    .ep_pending_purge = ep_pending_purge,
+    .ep_flush = uct_base_ep_flush,
+    .ep_fence = uct_base_ep_fence,
+    .ep_create = uct_peervma_ep_create,
+    .ep_destroy = uct_peervma_ep_destroy,
+    .iface_flush = uct_base_iface_flush,
+    .iface_fence = uct_base_iface_fence,
+    .iface_progress_enable = iface_progress_switch,
+    .iface_progress_disable = iface_progress_switch,
+    .iface_progress = iface_progress,
+    .iface_close = iface_close,
+    .iface_query = iface_query,
+    .iface_get_device_address = iface_get_device_address,
+    .iface_get_address = iface_get_address,
+    .iface_is_reachable = uct_base_iface_is_reachable};
+
+static void iface_vfs_refresh(uct_iface_h iface)
+{
+    (void)iface;
+}
+
+static ucs_status_t ep_query(uct_ep_h ep, void *attr)
+{
+    (void)ep;
+    (void)attr;
+    return UCS_ERR_UNSUPPORTED;
+}
+
+static ucs_status_t ep_invalidate(uct_ep_h ep, unsigned flags)
+{
+    (void)ep;
+    (void)flags;
+    return UCS_ERR_UNSUPPORTED;
+}
+
+static ucs_status_t ep_connect_to_ep(uct_ep_h ep,
+                                     const uct_device_addr_t *device_addr,
+                                     const uct_ep_addr_t *ep_addr,
+                                     const void *params)
+{
+    (void)ep;
+    (void)device_addr;
+    (void)ep_addr;
+    (void)params;
+    return UCS_ERR_UNSUPPORTED;
+}
+
+static const uct_iface_internal_ops_t iface_internal_ops = {
+    .iface_estimate_perf = iface_estimate_perf,
+    .iface_vfs_refresh = iface_vfs_refresh,
+    .ep_query = ep_query,
+    .ep_invalidate = ep_invalidate,
+    .ep_connect_to_ep_v2 = ep_connect_to_ep,
+    .iface_is_reachable_v2 = iface_is_reachable,
+    .ep_is_connected = uct_base_ep_is_connected};
+
+ucs_status_t uct_peervma_iface_open(uct_md_h md, uct_worker_h worker,
+                                    const uct_iface_params_t *params,
+                                    const uct_iface_config_t *config,
+                                    uct_iface_h *iface_p)
+{
+    uct_peervma_iface_t *iface;
+    ucs_status_t status;
+
+    iface = calloc(1, sizeof(*iface));
+    if (iface == NULL) {
+        return UCS_ERR_NO_MEMORY;
+    }
+
+    status = UCS_CLASS_INIT(uct_base_iface_t, &iface->super, &iface_ops,
+                            &iface_internal_ops, md, worker, params, config);
+    if (status != UCS_OK) {
+        free(iface);
+        return status;
+    }
+    iface->id = ucs_generate_uuid((uintptr_t)iface);
+    iface->context = ucs_container_of(md, uct_peervma_md_t, super)->context;
+    *iface_p = &iface->super.super;
+    return UCS_OK;
+}
+
+ucs_status_t uct_peervma_query_devices(uct_md_h md, uct_tl_device_t **devices_p,
+                                       unsigned *count_p)
+{
+    return uct_single_device_resource(md, "peervma", UCT_DEVICE_TYPE_ACC,
+                                      UCS_SYS_DEVICE_ID_UNKNOWN, devices_p,
+                                      count_p);
+}

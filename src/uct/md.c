@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "md.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "detect.h"
+#include "explain.h"
+#include "stats.h"
+#include "status.h"
+
+ucs_config_field_t uct_peervma_md_config_table[] = {
+    {"STATS", "n",
+     "Print the counters of what peervma did, in one line to stderr when the\n"
+     "process exits.",
+     ucs_offsetof(uct_peervma_md_config_t, stats), UCS_CONFIG_TYPE_BOOL},
+
+    {NULL}};
+
+static uct_peervma_md_t *to_md(uct_md_h md)
+{
+    return ucs_container_of(md, uct_peervma_md_t, super);
+}
+
+static ucs_status_t md_query(uct_md_h md, uct_md_attr_v2_t *attr)
+{
+    const uint64_t device = UCS_BIT(UCT_PEERVMA_MEM_TYPE);
+
+    uct_md_base_md_query(attr);
+    attr->flags = UCT_MD_FLAG_REG;
+    attr->reg_mem_types = UCS_BIT(UCS_MEMORY_TYPE_HOST) | device;
+    attr->access_mem_types = device;
+    attr->detect_mem_types = device;
+    /* UCP aborts a receive whose buffer it cannot register, but knows how to
+     * stage memory of which no dma-buf is promised. */
+    attr->dmabuf_mem_types = (to_md(md)->export_error == 0) ? device : 0;
+    return UCS_OK;
+}
+
+static ucs_sys_device_t region_sys_device(const peervma_region_t *region)
+{
+    const peervma_pci_t *pci = &region->pci;
+    const ucs_sys_bus_id_t bus_id = {.domain = (uint16_t)pci->domain,
+                                     .bus = pci->bus,
+                                     .slot = pci->device,
+                                     .function = pci->function};
+    ucs_sys_device_t sys_device;
+
+    if (!pci->valid || (pci->domain > UINT16_MAX) ||
+        (ucs_topo_find_device_by_bus_id(&bus_id, &sys_device) != UCS_OK)) {
+        return UCS_SYS_DEVICE_ID_UNKNOWN;
+    }
+    return sys_device;
+}
+
+static int is_beyond(const peervma_region_t *region, const void *address,
+                     size_t length)
+{
+    return length > region->length - ((uintptr_t)address - region->base);
+}
+
+/* A fresh dma-buf fd, which UCP closes, and the range's offset in it. */
+static ucs_status_t query_dmabuf(uct_peervma_md_t *md, const void *address,
+                                 size_t length, uct_md_mem_attr_t *attr)
+{
+    peervma_refusals_t refusals;
+    peervma_export_t export;
+    int ret;
+
+    ret =
+        peervma_region_export(md->context, address, length, &export, &refusals);
+    if (ret != 0) {
+        uct_peervma_stat_add(UCT_PEERVMA_STAT_DMABUF_REFUSED, 1);
+        uct_peervma_explain_refused(address, length, ret, &refusals);
+        return uct_peervma_status(ret);
+    }
+
+    if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_DMABUF_OFFSET) {
+        attr->dmabuf_offset = export.offset;
+    }
+    if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_DMABUF_FD) {
+        attr->dmabuf_fd = export.fd;
+    } else {
+        close(export.fd);
+    }
+    uct_peervma_stat_add(UCT_PEERVMA_STAT_DMABUF_EXPORTS, 1);
+    return UCS_OK;
+}
+
+static ucs_status_t md_mem_query(uct_md_h tl_md, const void *address,
+                                 size_t length, uct_md_mem_attr_t *attr)
+{
+    uct_peervma_md_t *md = to_md(tl_md);
+    int beyond = 0;
+    peervma_region_t region;
+    int ret;
+
+    uct_peervma_stat_add(UCT_PEERVMA_STAT_LOOKUPS, 1);
+    ret = peervma_region_lookup(md->context, address, &region);
+    if (ret != 0) {
+        return uct_peervma_status(ret);
+    }
+
+    if (md->export_error != 0) {
+        uct_peervma_explain_no_export(&region, md->export_error);
+    }
+    if (is_beyond(&region, address, length)) {
+        uct_peervma_explain_beyond(address, length, &region);
+        beyond = 1;
+    }
+
+    if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_MEM_TYPE) {
+        attr->mem_type = UCT_PEERVMA_MEM_TYPE;
+    }
+    if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_SYS_DEV) {
+        attr->sys_dev = region_sys_device(&region);
+    }
+    /* No allocation holds a range that reaches beyond its mapping. UCP cannot
+     * register zero bytes, so it fails the request instead of sending what lies
+     * behind. */
+    if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_BASE_ADDRESS) {
+        attr->base_address = beyond ? (void *)address : (void *)region.base;
+    }
+    if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_ALLOC_LENGTH) {
+        attr->alloc_length = beyond ? 0 : region.length;
+    }
+    if (attr->field_mask & (UCT_MD_MEM_ATTR_FIELD_DMABUF_FD |
+                            UCT_MD_MEM_ATTR_FIELD_DMABUF_OFFSET)) {
+        return query_dmabuf(md, address, length, attr);
+    }
+    return UCS_OK;
+}
+
+static ucs_status_t md_detect_memory_type(uct_md_h md, const void *address,
+                                          size_t length,
+                                          ucs_memory_type_t *type_p)
+{
+    uct_md_mem_attr_t attr = {.field_mask = UCT_MD_MEM_ATTR_FIELD_MEM_TYPE};
+    ucs_status_t status;
+
+    status = md_mem_query(md, address, length, &attr);
+    if (status == UCS_OK) {
+        *type_p = attr.mem_type;
+    }
+    return status;
+}
+
+/* The CPU needs no registration: a handle that says nothing, for any memory
+ * but a range that is not all there. */
+static ucs_status_t md_mem_reg(uct_md_h md, void *address, size_t length,
+                               const void *params, uct_mem_h *memh_p)
+{
+    peervma_region_t region;
+
+    (void)params;
+    if ((peervma_region_lookup(to_md(md)->context, address, &region) == 0) &&
+        is_beyond(&region, address, length)) {
+        uct_peervma_explain_beyond(address, length, &region);
+        return UCS_ERR_OUT_OF_RANGE;
+    }
+    *memh_p = md;
+    return UCS_OK;
+}
+
+static ucs_status_t md_mem_dereg(uct_md_h md, const void *params)
+{
+    (void)md;
+    (void)params;
+    return UCS_OK;
+}
+
+/* A remote key of ours is empty. */
+static ucs_status_t md_mkey_pack(uct_md_h md, uct_mem_h memh, void *address,
+                                 size_t length, const void *params,
+                                 void *buffer)
+{
+    (void)md;
+    (void)memh;
+    (void)address;
+    (void)length;
+    (void)params;
+    (void)buffer;
+    return UCS_OK;
+}
+
+static ucs_status_t md_mem_attach(uct_md_h md, const void *mkey, void *params,
+                                  uct_mem_h *memh_p)
+{
+    (void)md;
+    (void)mkey;
+    (void)params;
+    (void)memh_p;
+    return UCS_ERR_UNSUPPORTED;
+}
+
+static void md_close(uct_md_h md)
+{
+    free(to_md(md));
+    uct_peervma_detect_stop();
+}
+
+static const uct_md_ops_t md_ops = {.close = md_close,
+                                    .query = md_query,
+                                    .mem_reg = md_mem_reg,
+                                    .mem_dereg = md_mem_dereg,
+                                    .mem_query = md_mem_query,
+                                    .mkey_pack = md_mkey_pack,
+                                    .mem_attach = md_mem_attach,
+                                    .detect_memory_type =
+                                        md_detect_memory_type};
+
+/* UCP decides at its start how device memory may travel, when there may be no
+ * mapping yet to try an export with. */
+static int export_error(void)
+{
+    int fd = open("/dev/peervma", O_RDWR | O_CLOEXEC);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    close(fd);
+    return 0;
+}
+
+ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
+                                 const uct_md_config_t *tl_config,
+                                 uct_md_h *md_p)
+{
+    const uct_peervma_md_config_t *config = (const void *)tl_config;
+    uct_peervma_md_t *md;
+    ucs_status_t status;
+
+    (void)name;
+    md = malloc(sizeof(*md));
+    if (md == NULL) {
+        return UCS_ERR_NO_MEMORY;
+    }
+
+    status = uct_peervma_detect_start(&md->context);
+    if (status != UCS_OK) {
+        free(md);
+        return status;
+    }
+    if (config->stats) {
+        uct_peervma_stats_print_at_exit();
+    }
+    md->super.ops = &md_ops;
+    md->super.component = component;
+    md->export_error = export_error();
+    *md_p = &md->super;
+    return UCS_OK;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The memory domain: what is device memory, and a dma-buf for it. */
+#ifndef UCT_PEERVMA_MD_H
+#define UCT_PEERVMA_MD_H
+
+#include <peervma.h>
+
+#include "abi/component.h"
+
+/* The memory type that stands for device memory of any kind: UCX has no name
+ * for it. For this one it expects what is true of ours: the CPU should not
+ * touch it, and a dma-buf registers it. */
+#define UCT_PEERVMA_MEM_TYPE UCS_MEMORY_TYPE_ZE_DEVICE
+
+typedef struct {
+    uct_md_t super;
+    peervma_context_t *context;
+    int export_error; /* no mapping can be exported; < 0 */
+} uct_peervma_md_t;
+
+typedef struct {
+    int stats;
+} uct_peervma_md_config_t;
+
+extern ucs_config_field_t uct_peervma_md_config_table[];
+
+ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
+                                 const uct_md_config_t *config, uct_md_h *md_p);
+
+#endif

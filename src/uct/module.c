@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The component, and its registration with the UCX of this process. */
+#include "module.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "abi/component.h"
+#include "abi/iface.h"
+#include "explain.h"
+#include "guard.h"
+#include "iface.h"
+#include "md.h"
+
+static char refusal[256];
+
+const char *uct_peervma_refusal(void)
+{
+    return (refusal[0] == '\0') ? NULL : refusal;
+}
+
+/* Does a vendor's component of our memory type have a device? */
+static int is_type_taken(void)
+{
+    uct_component_attr_t attr;
+    uct_component_h *components;
+    unsigned count, i;
+    int taken = 0;
+
+    if (uct_query_components(&components, &count) != UCS_OK) {
+        return 0;
+    }
+    for (i = 0; i < count; ++i) {
+        if (strncmp(components[i]->name, "ze_", 3) != 0) {
+            continue;
+        }
+        attr.field_mask = UCT_COMPONENT_ATTR_FIELD_MD_RESOURCE_COUNT;
+        taken |= (uct_component_query(components[i], &attr) == UCS_OK) &&
+                 (attr.md_resource_count > 0);
+    }
+    uct_release_component_list(components);
+    return taken;
+}
+
+static ucs_status_t query_md_resources(uct_component_t *component,
+                                       uct_md_resource_desc_t **resources_p,
+                                       unsigned *count_p)
+{
+    /* Asked by ucp_init(), when all of UCX's modules are loaded. */
+    if (is_type_taken()) {
+        uct_peervma_explain_out("the memory type ze-device, which it uses, "
+                                "belongs to UCX's Level Zero components here");
+        *resources_p = NULL;
+        *count_p = 0;
+        return UCS_OK;
+    }
+    return uct_md_query_single_md_resource(component, resources_p, count_p);
+}
+
+static ucs_status_t cm_open(uct_component_t *component, uct_worker_h worker,
+                            const uct_cm_config_t *config, uct_cm_h *cm_p)
+{
+    (void)component;
+    (void)worker;
+    (void)config;
+    (void)cm_p;
+    return UCS_ERR_UNSUPPORTED;
+}
+
+static ucs_status_t rkey_unpack(uct_component_t *component, const void *buffer,
+                                uct_rkey_t *rkey_p, void **handle_p)
+{
+    (void)component;
+    (void)buffer;
+    *rkey_p = 0;
+    *handle_p = NULL;
+    return UCS_OK;
+}
+
+static ucs_status_t rkey_ptr(uct_component_t *component, uct_rkey_t rkey,
+                             void *handle, uint64_t remote_address,
+                             void **address_p)
+{
+    (void)component;
+    (void)rkey;
+    (void)handle;
+    (void)remote_address;
+    (void)address_p;
+    return UCS_ERR_UNSUPPORTED;
+}
+
+static ucs_status_t rkey_release(uct_component_t *component, uct_rkey_t rkey,
+                                 void *handle)
+{
+    (void)component;
+    (void)rkey;
+    (void)handle;
+    return UCS_OK;
+}
+
+static ucs_status_t rkey_compare(uct_component_t *component, uct_rkey_t rkey1,
+                                 uct_rkey_t rkey2, const void *params,
+                                 int *result_p)
+{
+    (void)component;
+    (void)params;
+    *result_p = (rkey1 > rkey2) - (rkey1 < rkey2);
+    return UCS_OK;
+}
+
+static void md_vfs_init(uct_md_h md)
+{
+    (void)md;
+}
+
+static uct_component_t component = {
+    .name = "peervma",
+    .query_md_resources = query_md_resources,
+    .md_open = uct_peervma_md_open,
+    .cm_open = cm_open,
+    .rkey_unpack = rkey_unpack,
+    .rkey_ptr = rkey_ptr,
+    .rkey_release = rkey_release,
+    .rkey_compare = rkey_compare,
+    .md_config = {.name = "peervma memory domain",
+                  .prefix = "PEERVMA_",
+                  .table = uct_peervma_md_config_table,
+                  .size = sizeof(uct_peervma_md_config_t)},
+    .cm_config = UCS_CONFIG_EMPTY_GLOBAL_LIST_ENTRY,
+    .tl_list = UCS_LIST_INITIALIZER(&component.tl_list, &component.tl_list),
+    .md_vfs_init = md_vfs_init};
+
+static uct_tl_t copy_tl = {.name = "pvma_copy",
+                           .query_devices = uct_peervma_query_devices,
+                           .iface_open = uct_peervma_iface_open,
+                           .config = {.name = "pvma_copy transport",
+                                      .prefix = "PEERVMA_COPY_",
+                                      .table = uct_iface_config_table,
+                                      .size = sizeof(uct_iface_config_t)}};
+
+__attribute__((constructor)) static void module_init(void)
+{
+    uct_peervma_guard_facts_t facts;
+
+    uct_peervma_guard_facts(&facts);
+    if (!uct_peervma_guard_check(&facts, refusal, sizeof(refusal))) {
+        uct_peervma_explain_out(refusal);
+        return;
+    }
+    uct_component_register(&component);
+    uct_tl_register(&component, &copy_tl);
+}

@@ -132,9 +132,8 @@ static void softaccel_dmabuf_unmap(struct dma_buf_attachment *attach,
 }
 
 /*
- * An importer that pins first, under
- * the same lock, gets its ENODEV there and no warning of the dma-buf core
- * about a vmap that fails.
+ * The dma-buf core warns when this fails. An importer that pins first, under
+ * the same lock, has its ENODEV from there.
  */
 static int softaccel_dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
@@ -178,9 +177,8 @@ static const struct dma_buf_ops softaccel_dmabuf_ops = {
 };
 
 /*
- * An object has one dma-buf while it has handles: the DRM core keeps it. Who
- * makes a new handle after the last one was closed gets another dma-buf, even
- * if the first still lives.
+ * The DRM core keeps an object's dma-buf while the object has handles, and
+ * asks for another one if it gets a handle again after that.
  */
 struct dma_buf *softaccel_prime_export(struct drm_gem_object *gem, int flags)
 {

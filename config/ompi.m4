@@ -18,19 +18,23 @@ AC_DEFUN([PEERVMA_OMPI], [
         [no], [peervma_ompi="no: not wanted"],
         [yes], [
             peervma_ompi="no: Open MPI 5.0 is missing (openmpi-bin)"
-            AS_IF([test -n "$OMPI_INFO"], [
-                peervma_version=$($OMPI_INFO --version | sed -n 's/^Open MPI v//p')
-                AS_CASE([$peervma_version],
-                    [5.0.*], [peervma_ompi="yes, for $peervma_version"],
-                    [peervma_ompi="no: Open MPI is $peervma_version, not 5.0"])])
-            OMPI_MCADIR=$($OMPI_INFO --parsable --path pkglibdir 2>/dev/null |
-                sed -n 's/^path:pkglibdir://p')],
+            AS_IF([test -n "$OMPI_INFO"], [PEERVMA_OMPI_INFO])],
         [peervma_ompi="yes, in $with_ompi_mcadir"
          OMPI_MCADIR=$with_ompi_mcadir])
     AC_SUBST([OMPI_MCADIR])
     AM_CONDITIONAL([HAVE_OMPI],
         [AS_CASE([$peervma_ompi], [yes*], [true], [false])])
     PEERVMA_PMIX
+])
+
+# Version and component folder of the Open MPI whose ompi_info was found.
+AC_DEFUN([PEERVMA_OMPI_INFO], [
+    peervma_version=$($OMPI_INFO --version | sed -n 's/^Open MPI v//p')
+    AS_CASE([$peervma_version],
+        [5.0.*], [peervma_ompi="yes, for $peervma_version"],
+        [peervma_ompi="no: Open MPI is $peervma_version, not 5.0"])
+    OMPI_MCADIR=$($OMPI_INFO --parsable --path pkglibdir |
+        sed -n 's/^path:pkglibdir://p')
 ])
 
 # Does a PMIx on this machine (Debian's) make mpirun hide Open MPI's folder?

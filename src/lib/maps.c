@@ -44,7 +44,8 @@ void peervma_maps_close(struct peervma_maps *maps)
 static int walk_queries(int fd, uintptr_t start, uintptr_t end,
                         peervma_vma_cb_t cb, void *arg)
 {
-    struct peervma_vma vma;
+    /* Valgrind does not see the kernel write the path: let it begin as zero. */
+    struct peervma_vma vma = {.start = 0};
     int ret;
 
     while (start < end) {

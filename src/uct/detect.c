@@ -2,6 +2,8 @@
 #include "detect.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
@@ -27,23 +29,44 @@ static struct {
 } detect = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /*
+ * Which parts of the address space were ever marked, by a hash of 2 MiB pieces.
+ * Unlike a look into UCX's cache this takes no lock, which the thread that an
+ * event comes in may hold: the cache allocates under it.
+ */
+#define PIECE_SHIFT 21
+#define HASH_BITS 16
+
+static _Atomic uint64_t marked_pieces[(1 << HASH_BITS) / 64];
+
+static unsigned hash_piece(uintptr_t piece)
+{
+    return (unsigned)(piece * UINT64_C(0x9e3779b97f4a7c15) >> (64 - HASH_BITS));
+}
+
+static int is_marked(const void *address)
+{
+    unsigned hash = hash_piece((uintptr_t)address >> PIECE_SHIFT);
+
+    return (atomic_load(&marked_pieces[hash / 64]) >> (hash % 64)) & 1;
+}
+
+/*
  * Have UCX ask us about a range. A mark is never taken away: it only means "ask
  * peervma", and an unmark that races with a new mapping at the same address
  * would hide device memory.
  */
 static void mark(const void *address, size_t length)
 {
+    uintptr_t last = ((uintptr_t)address + length - 1) >> PIECE_SHIFT;
+    uintptr_t piece = (uintptr_t)address >> PIECE_SHIFT;
+    unsigned hash;
+
+    for (; piece <= last; ++piece) {
+        hash = hash_piece(piece);
+        atomic_fetch_or(&marked_pieces[hash / 64], UINT64_C(1) << (hash % 64));
+    }
     ucs_memtype_cache_update(address, length, UCS_MEMORY_TYPE_UNKNOWN,
                              UCS_SYS_DEVICE_ID_UNKNOWN);
-}
-
-static int is_marked(const void *address)
-{
-    ucs_memory_info_t info;
-
-    /* A lookup would create the cache anew after UCX has destroyed it. */
-    return (ucs_memtype_cache_global_instance != NULL) &&
-           (ucs_memtype_cache_lookup(address, 1, &info) == UCS_OK);
 }
 
 /*

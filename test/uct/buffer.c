@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "peer.h"
+
+const char *const buffer_kind_names[2] = {"host", "device"};
+
+static int accelerator(void)
+{
+    static int fd = -1;
+    int ret;
+
+    if (fd < 0) {
+        ret = softaccel_open(&fd);
+        if (ret != 0) {
+            peer_die("no accelerator: %s", strerror(-ret));
+        }
+    }
+    return fd;
+}
+
+static void must(int ret, const char *what)
+{
+    if (ret != 0) {
+        peer_die("%s: %s", what, strerror(-ret));
+    }
+}
+
+void buffer_create(buffer_t *buffer, buffer_kind_t kind, size_t size)
+{
+    memset(buffer, 0, sizeof(*buffer));
+    buffer->kind = kind;
+    buffer->size = size;
+    if (kind == BUFFER_DEVICE) {
+        must(softaccel_buffer_create(accelerator(), size, &buffer->device),
+             "device memory");
+        buffer->bytes = buffer->device.ptr;
+    } else {
+        buffer->bytes = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (buffer->bytes == MAP_FAILED) {
+            peer_die("out of memory");
+        }
+    }
+}
+
+void buffer_destroy(buffer_t *buffer)
+{
+    if (buffer->kind == BUFFER_DEVICE) {
+        must(softaccel_buffer_destroy(&buffer->device), "device memory");
+    } else {
+        munmap(buffer->bytes, buffer->size);
+    }
+}
+
+void buffer_fill(buffer_t *buffer, size_t offset, size_t length, uint32_t seed)
+{
+    size_t i;
+
+    if (buffer->kind == BUFFER_DEVICE) {
+        must(softaccel_fill(&buffer->device, offset, length, seed), "fill");
+        return;
+    }
+    for (i = 0; i < length; ++i) {
+        buffer->bytes[offset + i] = (char)softaccel_pattern(seed, i);
+    }
+}
+
+static uint32_t pattern_checksum(size_t length, uint32_t seed)
+{
+    char *bytes = malloc(length);
+    uint32_t checksum;
+    size_t i;
+
+    if (bytes == NULL) {
+        peer_die("out of memory");
+    }
+    for (i = 0; i < length; ++i) {
+        bytes[i] = (char)softaccel_pattern(seed, i);
+    }
+    checksum = softaccel_crc32(bytes, length);
+    free(bytes);
+    return checksum;
+}
+
+int buffer_holds(const buffer_t *buffer, size_t offset, size_t length,
+                 uint32_t seed)
+{
+    uint32_t checksum;
+    size_t i;
+
+    if (buffer->kind == BUFFER_DEVICE) {
+        must(softaccel_checksum(&buffer->device, offset, length, &checksum),
+             "checksum");
+        return checksum == pattern_checksum(length, seed);
+    }
+    for (i = 0; i < length; ++i) {
+        if (buffer->bytes[offset + i] != (char)softaccel_pattern(seed, i)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+void buffer_move(buffer_t *buffer, char *address)
+{
+    if (mremap(buffer->bytes, buffer->size, buffer->size,
+               MREMAP_MAYMOVE | MREMAP_FIXED, address) != address) {
+        peer_die("mremap failed");
+    }
+    buffer->bytes = address;
+    buffer->device.ptr = address;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Buffers in host memory and in the accelerator's, filled and checked there. */
+#ifndef UCT_TEST_BUFFER_H
+#define UCT_TEST_BUFFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "softaccel_client.h"
+
+typedef enum { BUFFER_HOST, BUFFER_DEVICE } buffer_kind_t;
+
+typedef struct buffer {
+    buffer_kind_t kind;
+    size_t size;
+    char *bytes;
+    softaccel_buffer_t device;
+} buffer_t;
+
+extern const char *const buffer_kind_names[2];
+
+void buffer_create(buffer_t *buffer, buffer_kind_t kind, size_t size);
+void buffer_destroy(buffer_t *buffer);
+
+/* The pattern of `seed`, written and checked without the CPU touching device
+ * memory. */
+void buffer_fill(buffer_t *buffer, size_t offset, size_t length, uint32_t seed);
+int buffer_holds(const buffer_t *buffer, size_t offset, size_t length,
+                 uint32_t seed);
+
+/* Map it at `address`, in place of what is there, and nowhere else. */
+void buffer_move(buffer_t *buffer, char *address);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Two processes, a client and a server, with a UCP endpoint between them and a
+ * socket beside it. Whatever goes wrong that is not the claim of a test ends
+ * the program.
+ */
+#ifndef UCT_TEST_PEER_H
+#define UCT_TEST_PEER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ucp/api/ucp.h>
+
+typedef struct peer {
+    int is_client;
+    int socket;
+    ucp_context_h context;
+    ucp_worker_h worker;
+    ucp_ep_h ep;
+} peer_t;
+
+__attribute__((noreturn, format(printf, 1, 2))) void peer_die(
+    const char *format, ...);
+
+/* By the arguments "server" or "client HOST". No UCX yet. */
+void peer_connect(peer_t *peer, int argc, char **argv);
+
+/* Load the plugin, start UCP, and connect the endpoints. */
+void peer_start(peer_t *peer);
+
+void peer_finish(peer_t *peer);
+
+/* By the socket. */
+void peer_write(peer_t *peer, const void *data, size_t length);
+void peer_read(peer_t *peer, void *data, size_t length);
+
+/* Give the other a number and get its: also a barrier. */
+uint64_t peer_swap(peer_t *peer, uint64_t value);
+
+/* The result of a nonblocking call. */
+ucs_status_t peer_wait(peer_t *peer, void *request);
+
+/* Of a tagged message. */
+ucs_status_t peer_send(peer_t *peer, const void *bytes, size_t length);
+ucs_status_t peer_receive(peer_t *peer, void *bytes, size_t length);
+
+#endif

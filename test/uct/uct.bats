@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+# The UCX plugin between two nodes, without MPI: a server on node 1, a client on
+# node 0, whose output is tested.
+load ../node
+
+setup_file() {
+    local node
+    for node in 0 1; do
+        on "$node" /usr/lib/peervma-testbed/node-setup all
+    done
+}
+
+# Soft-RoCE's own estimates are against zero-copy.
+rdma=("UCX_TLS=rc_verbs,tcp,self,pvma_copy" "UCX_NET_DEVICES=rxe0:1,ens3"
+    UCX_IB_GID_INDEX=1 UCX_RC_TIMEOUT=60ms UCX_RNDV_THRESH=8k
+    UCX_RNDV_SCHEME=get_zcopy
+    "UCX_MEMTYPE_REG_WHOLE_ALLOC_TYPES=cuda,ze-device")
+tcp=("UCX_TLS=tcp,self,pvma_copy" UCX_NET_DEVICES=ens3)
+
+# pair SETTING... -- PROGRAM [ARGUMENT...]: the client's output and status as of
+# bats' run; the server's output in $server.
+pair() {
+    local -a settings=(UCX_VFS_ENABLE=n UCX_PEERVMA_STATS=y)
+    local log=$BATS_TEST_TMPDIR/server pid
+    while [[ $1 != -- ]]; do
+        settings+=("$1")
+        shift
+    done
+    local program=$programs/$2
+    shift 2
+    timeout 600 "$testbed" run 1 env "${settings[@]}" "$program" server \
+        >"$log" 2>&1 3>&- &
+    pid=$!
+    run timeout 600 "$testbed" run 0 env "${settings[@]}" "$program" \
+        client node1 "$@"
+    wait "$pid" || true
+    server=$(<"$log")
+    printf 'client:\n%s\nserver:\n%s\n' "$output" "$server"
+}
+
+# pair_holds: both ended well, and the client's TAP is all right.
+pair_holds() {
+    tap_holds <<<"$output"
+    # shellcheck disable=SC2154 # of run
+    [ "$status" -eq 0 ]
+    [[ $server != *"Bail out"* ]]
+}
+
+# stat NAME TEXT: a counter in the statistics.
+stat() { grep -o " $1=[0-9a-z]*" <<<"$2" | cut -d= -f2; }
+
+@test "messages, puts and gets over RDMA, all sizes and kinds of memory" {
+    pair "${rdma[@]}" -- uct_transfer
+    pair_holds
+    [ "$(stat detection "$output")" = events ]
+    [ "$(stat dmabuf_exports "$output")" -gt 0 ]
+}
+
+@test "messages, puts and gets over RDMA, each lookup asking the kernel" {
+    pair "${rdma[@]}" UCX_MEM_EVENTS=n -- uct_transfer
+    pair_holds
+    [ "$(stat detection "$output")" = query ]
+    [ "$(stat detection "$server")" = query ]
+    [ "$(stat dmabuf_exports "$output")" -gt 0 ]
+}
+
+@test "messages, puts and gets over TCP, all sizes and kinds of memory" {
+    pair "${tcp[@]}" -- uct_transfer
+    pair_holds
+    [ "$(stat dmabuf_exports "$output")" -eq 0 ]
+    [ "$(stat cpu_copied_bytes "$output")" -gt 0 ]
+}
+
+@test "large messages between accelerators are moved by the NICs alone" {
+    pair "${rdma[@]}" -- uct_zerocopy
+    pair_holds
+    local text
+    for text in "$output" "$server"; do
+        [ "$(stat cpu_copied_bytes "$text")" -eq 0 ]
+        [ "$(stat dmabuf_exports "$text")" -eq 1 ]
+        [ "$(stat dmabuf_refused "$text")" -eq 0 ]
+    done
+}
+
+@test "an address under which the memory changes, over RDMA" {
+    pair "${rdma[@]}" -- uct_storm
+    pair_holds
+    [ "$(stat detection "$output")" = events ]
+}
+
+@test "an address under which the memory changes, asking the kernel" {
+    pair "${rdma[@]}" UCX_MEM_EVENTS=n -- uct_storm
+    pair_holds
+    [ "$(stat detection "$output")" = query ]
+}
+
+@test "an address under which the memory changes, over TCP" {
+    pair "${tcp[@]}" -- uct_storm
+    pair_holds
+}
+
+@test "a registration beyond the mapping is refused with an error" {
+    pair "${rdma[@]}" -- uct_beyond map
+    grep -q '^client: ' <<<"$output"
+    [[ $output != *"client: accepted"* ]]
+    grep -q '^peervma: refused: .* beyond its device mapping' <<<"$output"
+}
+
+@test "a large send beyond the mapping is refused with an error" {
+    pair "${rdma[@]}" -- uct_beyond long
+    grep -q '^client: ' <<<"$output"
+    [[ $output != *"client: accepted"* ]]
+    grep -q '^peervma: refused: .* beyond its device mapping' <<<"$output"
+    grep -q '^server: nothing from behind' <<<"$server"
+}
+
+@test "a short send beyond the mapping ends the process, and nothing leaves" {
+    pair "${rdma[@]}" -- uct_beyond short
+    [ "$status" -ne 0 ]
+    grep -q '^peervma: refused: .* beyond its device mapping' <<<"$output"
+    grep -q '^server: nothing from behind' <<<"$server"
+}

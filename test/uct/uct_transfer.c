@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Tagged messages, puts and gets between host and device memory of two
+ * processes: all sizes and odd offsets, into and out of buffers that were
+ * mapped before and after UCX was started. Bytes are checked, and those beside
+ * them. The client prints TAP for both.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "peer.h"
+
+#define MARGIN 64
+#define SIZE (((size_t)16 << 20) + 8192)
+
+static const size_t lengths[] = {
+    1, 7, 64, 1023, 4096, 8191, 65537, 1048583, 16777216,
+};
+#define LENGTHS (sizeof(lengths) / sizeof(lengths[0]))
+
+static unsigned test_number;
+
+/* Of both processes; the client tells. */
+static void report(peer_t *peer, int ok, const char *what, const char *when,
+                   buffer_kind_t from, buffer_kind_t to)
+{
+    int both = (int)peer_swap(peer, (uint64_t)ok) & ok;
+
+    ++test_number;
+    if (peer->is_client) {
+        printf("%sok %u - %s from %s to %s memory, mapped %s UCX started\n",
+               both ? "" : "not ", test_number, what, buffer_kind_names[from],
+               buffer_kind_names[to], when);
+        fflush(stdout);
+    }
+}
+
+static size_t send_offset(size_t length)
+{
+    return MARGIN + length * 13 % 4001;
+}
+
+static size_t receive_offset(size_t length)
+{
+    return MARGIN + length * 7 % 3001;
+}
+
+/* What may not change beside the bytes that come. */
+static void fill_margins(buffer_t *buffer, size_t offset, size_t length)
+{
+    buffer_fill(buffer, offset - MARGIN, MARGIN, 77);
+    buffer_fill(buffer, offset + length, MARGIN, 78);
+}
+
+static int arrived(buffer_t *buffer, size_t offset, size_t length,
+                   uint32_t seed)
+{
+    int ok = buffer_holds(buffer, offset, length, seed) &&
+             buffer_holds(buffer, offset - MARGIN, MARGIN, 77) &&
+             buffer_holds(buffer, offset + length, MARGIN, 78);
+
+    if (!ok) {
+        printf("# %zu bytes at %zu of %s memory are wrong\n", length, offset,
+               buffer_kind_names[buffer->kind]);
+    }
+    return ok;
+}
+
+static int send_all(peer_t *peer, buffer_t *buffer)
+{
+    size_t i, offset;
+    int ok = 1;
+
+    for (i = 0; i < LENGTHS; ++i) {
+        offset = send_offset(lengths[i]);
+        buffer_fill(buffer, offset, lengths[i], (uint32_t)i + 1);
+        ok &= peer_send(peer, buffer->bytes + offset, lengths[i]) == UCS_OK;
+    }
+    return ok;
+}
+
+static int receive_all(peer_t *peer, buffer_t *buffer)
+{
+    size_t i, offset;
+    int ok = 1;
+
+    for (i = 0; i < LENGTHS; ++i) {
+        offset = receive_offset(lengths[i]);
+        fill_margins(buffer, offset, lengths[i]);
+        ok &= (peer_receive(peer, buffer->bytes + offset, lengths[i]) ==
+               UCS_OK) &&
+              arrived(buffer, offset, lengths[i], (uint32_t)i + 1);
+    }
+    return ok;
+}
+
+static void test_tag(peer_t *peer, const char *when, buffer_t *buffers)
+{
+    int sender, from, to, ok;
+
+    for (sender = 0; sender < 2; ++sender) {
+        for (from = 0; from < 2; ++from) {
+            for (to = 0; to < 2; ++to) {
+                ok = (sender == peer->is_client)
+                         ? send_all(peer, &buffers[from])
+                         : receive_all(peer, &buffers[to]);
+                report(peer, ok,
+                       sender ? "messages of the client"
+                              : "messages of the server",
+                       when, from, to);
+            }
+        }
+    }
+}
+
+/* The server's side of puts and gets: it exposes a buffer and looks on. */
+static int serve_rma(peer_t *peer, buffer_t *buffer)
+{
+    ucp_mem_map_params_t params = {
+        .field_mask =
+            UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH,
+        .address = buffer->bytes,
+        .length = buffer->size,
+    };
+    void *key;
+    size_t i, length, offset;
+    ucp_mem_h memh;
+    int ok = 1;
+
+    if ((ucp_mem_map(peer->context, &params, &memh) != UCS_OK) ||
+        (ucp_rkey_pack(peer->context, memh, &key, &length) != UCS_OK)) {
+        peer_die("cannot expose %s memory", buffer_kind_names[buffer->kind]);
+    }
+    peer_swap(peer, (uintptr_t)buffer->bytes);
+    peer_swap(peer, length);
+    peer_write(peer, key, length);
+    ucp_rkey_buffer_release(key);
+    for (i = 0; i < LENGTHS; ++i) {
+        offset = receive_offset(lengths[i]);
+        fill_margins(buffer, offset, lengths[i]);
+        peer_swap(peer, 0);
+        peer_swap(peer, 0); /* the put is done */
+        ok &= arrived(buffer, offset, lengths[i], (uint32_t)i + 1);
+        peer_swap(peer, 0); /* it is to be gotten back */
+        peer_swap(peer, 0);
+    }
+    ucp_mem_unmap(peer->context, memh);
+    return ok;
+}
+
+static int flush(peer_t *peer, void *request)
+{
+    const ucp_request_param_t params = {.op_attr_mask = 0};
+
+    return (peer_wait(peer, request) == UCS_OK) &&
+           (peer_wait(peer, ucp_ep_flush_nbx(peer->ep, &params)) == UCS_OK);
+}
+
+static int use_rma(peer_t *peer, buffer_t *from, buffer_t *to)
+{
+    const ucp_request_param_t params = {.op_attr_mask = 0};
+    char key[4096];
+    size_t i, length, offset, back;
+    uint64_t remote;
+    ucp_rkey_h rkey;
+    int ok = 1;
+
+    remote = peer_swap(peer, 0);
+    length = peer_swap(peer, 0);
+    if (length > sizeof(key)) {
+        peer_die("a key of %zu bytes", length);
+    }
+    peer_read(peer, key, length);
+    if (ucp_ep_rkey_unpack(peer->ep, key, &rkey) != UCS_OK) {
+        peer_die("cannot unpack the key");
+    }
+    for (i = 0; i < LENGTHS; ++i) {
+        length = lengths[i];
+        offset = receive_offset(length);
+        back = send_offset(length);
+        buffer_fill(from, back, length, (uint32_t)i + 1);
+        fill_margins(to, back, length);
+        peer_swap(peer, 0);
+        ok &= flush(peer, ucp_put_nbx(peer->ep, from->bytes + back, length,
+                                      remote + offset, rkey, &params));
+        peer_swap(peer, 0);
+        peer_swap(peer, 0);
+        ok &= flush(peer, ucp_get_nbx(peer->ep, to->bytes + back, length,
+                                      remote + offset, rkey, &params)) &&
+              arrived(to, back, length, (uint32_t)i + 1);
+        peer_swap(peer, 0);
+    }
+    ucp_rkey_destroy(rkey);
+    return ok;
+}
+
+static void test_rma(peer_t *peer, const char *when, buffer_t *buffers,
+                     buffer_t *others)
+{
+    int near, far, ok;
+
+    for (near = 0; near < 2; ++near) {
+        for (far = 0; far < 2; ++far) {
+            ok = peer->is_client ? use_rma(peer, &buffers[near], &others[near])
+                                 : serve_rma(peer, &buffers[far]);
+            report(peer, ok, "puts and gets", when, near, far);
+        }
+    }
+}
+
+static void create_all(buffer_t buffers[2][2])
+{
+    int kind, copy;
+
+    for (copy = 0; copy < 2; ++copy) {
+        for (kind = 0; kind < 2; ++kind) {
+            buffer_create(&buffers[copy][kind], kind, SIZE);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    buffer_t before[2][2], after[2][2];
+    peer_t peer;
+
+    peer_connect(&peer, argc, argv);
+    create_all(before);
+    peer_start(&peer);
+    create_all(after);
+    if (peer.is_client) {
+        printf("1..24\n");
+    }
+    test_tag(&peer, "before", before[0]);
+    test_tag(&peer, "after", after[0]);
+    test_rma(&peer, "before", before[0], before[1]);
+    test_rma(&peer, "after", after[0], after[1]);
+    peer_finish(&peer);
+    return 0;
+}

@@ -177,10 +177,10 @@ static void a_missing_process_is_an_error(void **state)
     assert_int_equal(-ENOENT, peervma_maps_open(&view, &maps));
 }
 
-/* Both ways on this process, where nothing is mapped in between. */
-static void query_and_text_agree(void **state)
+/* On this process, where nothing is mapped in between. */
+static void what_the_kernel_offers_agrees_with_its_text(void **state)
 {
-    struct list *queried = list_create(), *read = list_create();
+    struct list *offered = list_create(), *read = list_create();
     struct peervma_maps maps;
     struct peervma_view view;
     unsigned i;
@@ -188,32 +188,28 @@ static void query_and_text_agree(void **state)
     (void)state;
     peervma_view_self(&view);
     assert_int_equal(0, peervma_maps_open(&view, &maps));
-    if (maps.fd < 0) {
-        print_message("skip: this kernel has no PROCMAP_QUERY\n");
-        free(queried);
-        free(read);
-        skip();
-    }
+    print_message("# PROCMAP_QUERY: %s\n", maps.fd < 0 ? "no" : "yes");
     assert_int_equal(
-        0, peervma_maps_walk(&maps, 0, UINTPTR_MAX, collect, queried));
+        0, peervma_maps_walk(&maps, 0, UINTPTR_MAX, collect, offered));
     peervma_maps_close(&maps);
+    assert_int_equal(-1, maps.fd);
     assert_int_equal(0,
                      peervma_maps_walk(&maps, 0, UINTPTR_MAX, collect, read));
 
-    assert_true(queried->count > 3);
-    assert_int_equal(queried->count, read->count);
+    assert_true(offered->count > 3);
+    assert_int_equal(offered->count, read->count);
     for (i = 0; i < read->count; i++) {
-        assert_true(queried->vmas[i].start == read->vmas[i].start);
-        assert_true(queried->vmas[i].end == read->vmas[i].end);
-        assert_true(queried->vmas[i].offset == read->vmas[i].offset);
-        assert_true(queried->vmas[i].inode == read->vmas[i].inode);
-        assert_int_equal(queried->vmas[i].dev_major, read->vmas[i].dev_major);
-        assert_int_equal(queried->vmas[i].dev_minor, read->vmas[i].dev_minor);
-        assert_int_equal(queried->vmas[i].prot, read->vmas[i].prot);
-        assert_int_equal(queried->vmas[i].shared, read->vmas[i].shared);
-        assert_string_equal(queried->vmas[i].path, read->vmas[i].path);
+        assert_true(offered->vmas[i].start == read->vmas[i].start);
+        assert_true(offered->vmas[i].end == read->vmas[i].end);
+        assert_true(offered->vmas[i].offset == read->vmas[i].offset);
+        assert_true(offered->vmas[i].inode == read->vmas[i].inode);
+        assert_int_equal(offered->vmas[i].dev_major, read->vmas[i].dev_major);
+        assert_int_equal(offered->vmas[i].dev_minor, read->vmas[i].dev_minor);
+        assert_int_equal(offered->vmas[i].prot, read->vmas[i].prot);
+        assert_int_equal(offered->vmas[i].shared, read->vmas[i].shared);
+        assert_string_equal(offered->vmas[i].path, read->vmas[i].path);
     }
-    free(queried);
+    free(offered);
     free(read);
 }
 
@@ -225,7 +221,7 @@ int main(void)
         cmocka_unit_test(text_that_is_not_of_maps_is_an_error),
         cmocka_unit_test(lines_of_any_length_are_read),
         cmocka_unit_test(a_missing_process_is_an_error),
-        cmocka_unit_test(query_and_text_agree),
+        cmocka_unit_test(what_the_kernel_offers_agrees_with_its_text),
     };
 
     return cmocka_run_group_tests_name("maps", tests, NULL, NULL);

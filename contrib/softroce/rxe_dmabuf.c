@@ -3,9 +3,10 @@
  * Memory regions of Soft-RoCE over a dma-buf.
  *
  * Soft-RoCE is a NIC whose DMA engine is the CPU. So it attaches to the
- * dma-buf only to be told when the memory goes away, maps it with vmap, and
- * copies. A move, whatever its reason, ends the region for good: later accesses
- * fail as on a region whose keys are wrong.
+ * dma-buf only to pin it and to be told when the memory goes away, maps it with
+ * vmap, and copies. Pinned memory does not move, so a move notification, be its
+ * reason what it may, ends the region for good: later accesses fail as on a
+ * region whose keys are wrong.
  *
  * Lock order: the dma-buf's reservation lock, then rxe_dmabuf.lock. The data
  * path takes the second alone and only around a copy, so whoever revokes waits
@@ -77,32 +78,46 @@ static const struct dma_buf_attach_ops rxe_dmabuf_attach_ops = {
 	.move_notify = rxe_dmabuf_move_notify,
 };
 
-static int rxe_dmabuf_map(struct rxe_dmabuf *buf)
+/* Context: reservation lock held. */
+static int rxe_dmabuf_vmap(struct rxe_dmabuf *buf)
 {
-	struct dma_resv *resv = buf->dmabuf->resv;
 	struct iosys_map map;
 	long left;
 	int err;
 
-	dma_resv_lock(resv, NULL);
 	err = dma_buf_vmap(buf->dmabuf, &map);
 	if (err)
-		goto out;
+		return err;
 
 	/* The exporter may still be moving the memory to where we see it. */
-	left = dma_resv_wait_timeout(resv, DMA_RESV_USAGE_KERNEL, false,
-				     MAX_SCHEDULE_TIMEOUT);
+	left = dma_resv_wait_timeout(buf->dmabuf->resv, DMA_RESV_USAGE_KERNEL,
+				     false, MAX_SCHEDULE_TIMEOUT);
 	if (left <= 0) {
 		dma_buf_vunmap(buf->dmabuf, &map);
-		err = left ?: -ETIMEDOUT;
-		goto out;
+		return left ?: -ETIMEDOUT;
 	}
 
 	down_write(&buf->lock);
 	buf->map = map;
 	up_write(&buf->lock);
+	return 0;
+}
+
+static int rxe_dmabuf_map(struct rxe_dmabuf *buf)
+{
+	int err = 0;
+
+	dma_resv_lock(buf->dmabuf->resv, NULL);
+	if (buf->attach)
+		err = dma_buf_pin(buf->attach);
+	if (err)
+		goto out;
+
+	err = rxe_dmabuf_vmap(buf);
+	if (err && buf->attach)
+		dma_buf_unpin(buf->attach);
 out:
-	dma_resv_unlock(resv);
+	dma_resv_unlock(buf->dmabuf->resv);
 	return err;
 }
 
@@ -247,11 +262,13 @@ err_free:
  */
 void rxe_dmabuf_release(struct rxe_mr *mr)
 {
-	struct dma_resv *resv = mr->dmabuf->dmabuf->resv;
+	struct rxe_dmabuf *buf = mr->dmabuf;
 
-	dma_resv_lock(resv, NULL);
-	rxe_dmabuf_unmap(mr->dmabuf);
-	dma_resv_unlock(resv);
+	dma_resv_lock(buf->dmabuf->resv, NULL);
+	rxe_dmabuf_unmap(buf);
+	if (buf->attach)
+		dma_buf_unpin(buf->attach);
+	dma_resv_unlock(buf->dmabuf->resv);
 
 	rxe_dmabuf_free(mr);
 	rxe_dmabuf_count(mr, RXE_CNT_DMABUF_MRS_LIVE, -1);

@@ -14,8 +14,10 @@
 #define PORT 1
 /* The GID of the interface's IPv4 address. */
 #define GID_INDEX 1
-/* The acknowledgement timeout, about 67 ms: see ibv_modify_qp(3). */
-#define ACK_TIMEOUT 14
+/* The acknowledgement timeout, about 0.5 s: see ibv_modify_qp(3). */
+#define ACK_TIMEOUT 17
+/* 7 is for ever with rxe. */
+#define RETRIES 6
 #define WAIT_SECONDS 120
 #define DEPTH 64
 
@@ -123,7 +125,7 @@ void endpoint_connect(endpoint_t *endpoint, const endpoint_address_t *peer)
     struct ibv_qp_attr send = {
         .qp_state = IBV_QPS_RTS,
         .timeout = ACK_TIMEOUT,
-        .retry_cnt = 7,
+        .retry_cnt = RETRIES,
         .rnr_retry = 7,
         .max_rd_atomic = 16,
     };

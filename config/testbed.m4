@@ -16,6 +16,8 @@ AC_DEFUN([PEERVMA_TESTBED], [
             [AC_MSG_ERROR([--enable-testbed needs UCX])])
         AS_IF([test -z "$MPICC"],
             [AC_MSG_ERROR([--enable-testbed needs mpicc])])
+        AS_IF([test "$peervma_cmocka" != yes],
+            [AC_MSG_ERROR([--enable-testbed needs cmocka])])
         peervma_testbed=yes])
     AM_CONDITIONAL([ENABLE_TESTBED], [test "$enable_testbed" = yes])
 ])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # shared with the other parts
 #
-# Messages, folders and namespaces.
+# Messages, folders, locks and namespaces.
 
 say() {
     printf 'testbed: %s\n' "$*" >&2
@@ -12,33 +12,53 @@ die() {
     exit 1
 }
 
-# Seconds since the command began, for progress lines.
+# With the seconds since the command began.
 progress() {
     printf 'testbed: %3d s  %s\n' "$SECONDS" "$*" >&2
 }
 
 cache_folder=${PEERVMA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/peervma}
 instance_name=${PEERVMA_TESTBED_NAME:-default}
-# Sockets live here: their paths may have 107 characters.
+[[ $instance_name =~ ^[A-Za-z0-9_-]{1,24}$ ]] ||
+    die "PEERVMA_TESTBED_NAME=$instance_name: 1 to 24 letters, digits, - or _"
+# What ends with the nodes: their sockets and process ids.
 run_folder=${XDG_RUNTIME_DIR:-/tmp}/peervma-testbed-$UID-$instance_name
+# What is large or outlives them: disks, consoles.
 instance_folder=$cache_folder/instance-$instance_name
+# ssh needs 32 of the 107 characters that a socket's path may have.
+((${#run_folder} < 75)) ||
+    die "$run_folder is too long for sockets: shorten XDG_RUNTIME_DIR"
 
-# in_namespace COMMAND...: as root of mount and pid namespaces of its own,
-# whose mounts and processes end with it. An ordinary user becomes root of
-# a user namespace, with his subordinate ids as everybody else.
+# lock VARIABLE FILE WHAT: held until unlock "$VARIABLE", or the script's end.
+lock() {
+    local -n lock_descriptor=$1
+    exec {lock_descriptor}>"$2"
+    if ! flock -n "$lock_descriptor"; then
+        progress "waiting for another testbed that $3"
+        flock "$lock_descriptor"
+    fi
+}
+
+unlock() {
+    local descriptor=$1
+    exec {descriptor}>&-
+}
+
+# in_namespace COMMAND...: as root of mount and pid namespaces of its own, so
+# that no mount and no process is left, even if this script is killed. An
+# ordinary user becomes root of a user namespace, whose other ids are his
+# subordinate ones.
 in_namespace() {
     local -a options=(--mount --pid --fork --kill-child)
     if ((EUID != 0)); then
         options+=(--user --map-root-user --map-auto)
     fi
-    unshare "${options[@]}" -- "$@"
+    setpriv --pdeathsig KILL unshare "${options[@]}" -- "$@"
 }
 
-# in_userland FOLDER COMMAND...: in the image's userland, read-only but for
+# in_userland ROOT FOLDER COMMAND...: in the userland ROOT, read-only but for
 # FOLDER, which is /build there and the working directory.
 in_userland() {
-    local folder=$1
-    shift
     # shellcheck disable=SC2016 # for the inner shell
     in_namespace bash -c '
         set -e
@@ -50,8 +70,23 @@ in_userland() {
         mount --rbind /dev "$root/dev"
         mount -t tmpfs tmpfs "$root/tmp"
         mount --bind "$folder" "$root/build"
+        cd /
         exec chroot "$root" env -i HOME=/tmp LC_ALL=C.UTF-8 \
             PATH=/usr/sbin:/usr/bin:/sbin:/bin \
             bash -c "cd /build && exec \"\$@\"" userland "$@"' \
-        userland "$image_folder/rootfs" "$folder" "$@"
+        userland "$@"
+}
+
+# detached COMMAND...: with no file open but the first three, so that nobody
+# who waits for the end of a pipe or of a lock waits for a daemon.
+detached() {
+    (
+        for file in "/proc/$BASHPID/fd"/*; do
+            file=${file##*/}
+            if ((file > 2)); then
+                eval "exec $file>&-"
+            fi
+        done
+        exec "$@"
+    )
 }

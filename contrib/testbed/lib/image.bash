@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # shared with the other parts
 #
-# The image: a Debian 13 userland in a folder (to build in), as a disk (to
-# boot from), with its kernel, initrd and ssh key.
+# The image: a Debian 13 userland as a folder, to build in, and as a disk, to
+# boot from, with its kernel, initrd and ssh key.
 
-image_inputs=("$testbed_folder"/image/* "$testbed_folder/lib/image.bash")
-image_key=$(cat "${image_inputs[@]}" | sha256sum | cut -c1-12)
+image_key=$(cat "$testbed_folder"/image/* "$testbed_folder/lib/image.bash" |
+    sha256sum | cut -c1-12)
 image_folder=$cache_folder/image-$image_key
-image_space_mib=5000
+image_space_mib=4000
 
 image_check_host() {
     [[ $(uname -m) == x86_64 ]] ||
-        die "this machine is $(uname -m); the nodes need x86_64"
-    "$testbed_folder/host-packages" check || exit 1
+        die "this machine is $(uname -m), and the nodes are x86_64"
+    "$testbed_folder/host-packages" --check || exit 1
     in_namespace true 2>/dev/null ||
         die "neither root nor allowed to use user namespaces: run as root"
 }
@@ -21,82 +21,101 @@ image_check_space() {
     local free
     free=$(df -m --output=avail "$cache_folder" | tail -n 1)
     ((free >= image_space_mib)) ||
-        die "$cache_folder has $((free)) MiB free, the image takes" \
-            "$image_space_mib: make room or set PEERVMA_CACHE"
+        die "$cache_folder has $((free)) MiB free, and the image takes" \
+            "$image_space_mib: make room, or set PEERVMA_CACHE"
 }
 
-# image_install ROOTFS: the packages, and what is copied as it is.
+# The words of a list in image/, without its comments.
+image_list() {
+    sed 's/#.*//' "$testbed_folder/image/$1" | xargs -n 1
+}
+
+# image_install ROOT: Debian, without what neither builds nor nodes need.
 image_install() {
-    local packages module
-    local -a modules=()
-    packages=$(sed 's/#.*//' "$testbed_folder/image/packages" | xargs |
-        tr ' ' ,)
-    while read -r module; do
-        modules+=(--dpkgopt="path-include=/usr/lib/modules/*/kernel/$module")
-    done < <(sed 's/#.*//; /^ *$/d' "$testbed_folder/image/modules")
-    # /etc/kernel: no initrd is wanted but our own.
+    local path
+    local -a options=()
+    for path in '/usr/share/doc/*' '/usr/share/man/*' \
+        '/usr/share/locale/*' '/usr/lib/modules/*/kernel/*' \
+        /etc/kernel/postinst.d/initramfs-tools; do
+        options+=(--dpkgopt="path-exclude=$path")
+    done
+    while read -r path; do
+        options+=(--dpkgopt="path-include=/usr/lib/modules/*/kernel/$path")
+    done < <(image_list modules)
+    # shellcheck disable=SC2016 # for the hooks' shell
     in_namespace mmdebstrap --mode=root --format=directory --variant=apt \
         --aptopt='APT::Install-Recommends "false"' \
-        --dpkgopt=force-unsafe-io \
-        --dpkgopt='path-exclude=/usr/share/doc/*' \
-        --dpkgopt='path-exclude=/usr/share/man/*' \
-        --dpkgopt='path-exclude=/usr/share/locale/*' \
-        --dpkgopt='path-exclude=/etc/kernel/postinst.d/initramfs-tools' \
-        --dpkgopt='path-exclude=/usr/lib/modules/*/kernel/*' \
-        "${modules[@]}" \
-        --include="$packages" \
-        --customize-hook='mkdir -p "$1/build" "$1/usr/share/peervma-testbed"' \
-        --customize-hook="copy-in '$testbed_folder/image/init' \
-            '$testbed_folder/image/customize' /usr/share/peervma-testbed" \
-        --customize-hook="copy-in '$testbed_folder/image/peervma-node.target' \
-            '$testbed_folder/image/peervma-node.service' /etc/systemd/system" \
-        --customize-hook='chroot "$1" /usr/share/peervma-testbed/customize' \
+        --dpkgopt=force-unsafe-io "${options[@]}" \
+        --include="$(image_list packages | paste -sd ,)" \
+        --customize-hook='mkdir "$1/build" "$1/testbed"' \
+        --customize-hook="cp '$testbed_folder/image'/* \"\$1/testbed\"" \
+        --customize-hook='chroot "$1" bash /testbed/customize' \
         trixie "$1"
+}
+
+# What a failed installation's log says, in one line.
+image_reason() {
+    if grep -qE 'Could not (resolve|connect)|Temporary failure|Failed to fetch' \
+        "$1"; then
+        printf "Debian's archive can't be reached: "
+        grep -m 1 -E 'Could not|Temporary failure|Failed to fetch' "$1"
+    else
+        grep -m 1 '^E:' "$1" || tail -n 1 "$1"
+    fi
 }
 
 # image_make FOLDER
 image_make() {
-    local rootfs=$1/rootfs
-    image_install "$rootfs" >"$1/log" 2>&1 ||
-        die "the image could not be made: $(grep -m 1 -E '^E:' "$1/log" ||
-            tail -n 1 "$1/log") (all in $1/log)"
-    progress "packages installed; making the disk"
-    mv "$rootfs"/boot/{vmlinuz,initrd,ssh_key} "$1"
-    in_namespace mke2fs -q -t ext4 -O '^has_journal' -m 0 -d "$rootfs" \
+    local root=$1/rootfs line
+    image_install "$root" 2>&1 | while IFS= read -r line; do
+        printf '%s\n' "$line" >>"$1/log"
+        case $line in
+        "I: downloading"* | "I: extracting"* | "I: installing"*)
+            progress "${line#I: }" ;;
+        esac
+    done || die "no image: $(image_reason "$1/log") (all of it in $1/log)"
+    progress "making the disk"
+    mv "$root"/boot/{vmlinuz,initrd,ssh_key} "$1"
+    in_namespace mke2fs -q -t ext4 -O '^has_journal' -m 0 -d "$root" \
         "$1/root.img" 4G >>"$1/log" 2>&1 ||
-        die "the disk could not be made: $(tail -n 1 "$1/log")"
+        die "no disk: $(tail -n 1 "$1/log") (all of it in $1/log)"
 }
 
-# Anything but this key's image, unless somebody builds in it.
+# Of the images of other keys the one used last stays, for another checkout
+# that takes turns with this one. So does one in which somebody builds.
 image_remove_others() {
-    local other
-    for other in "$cache_folder"/image-*; do
-        [[ -d $other && $other != "$image_folder" ]] || continue
-        (
-            flock -n -x 9 || exit 0
+    local other project
+    find "$cache_folder" -maxdepth 1 -name 'image-*' ! -name "image-$image_key" \
+        -printf '%T@ %p\n' | sort -rn | tail -n +2 | cut -d ' ' -f 2- |
+        while read -r other; do
+            flock -n "$other" true || continue
             in_namespace rm -rf "$other"
-        ) 9<"$other"
+        done
+    for project in "$cache_folder"/project-*; do
+        if [[ ! -d $cache_folder/image-${project##*-} ]]; then
+            rm -rf "$project"
+        fi
     done
 }
 
 image_build() {
-    [[ ! -e $image_folder ]] || return 0
+    local descriptor unfinished=$image_folder.tmp
     image_check_host
     mkdir -p "$cache_folder"
-    exec {image_lock}>"$cache_folder/lock"
-    if ! flock -n "$image_lock"; then
-        progress "waiting for another build of the image"
-        flock "$image_lock"
+    if [[ -e $image_folder ]]; then
+        touch "$image_folder"
+        return
     fi
+    lock descriptor "$cache_folder/lock" "makes the node image"
     if [[ ! -e $image_folder ]]; then
-        local unfinished=$image_folder.tmp
+        in_namespace rm -rf "$unfinished"
         image_remove_others
         image_check_space
-        mkdir -p "$unfinished"
-        progress "making the node image (about 3 minutes)"
+        mkdir "$unfinished"
+        progress "making the node image, 2 to 3 minutes"
         image_make "$unfinished"
         mv "$unfinished" "$image_folder"
-        progress "image ready"
+        progress "the node image is ready"
     fi
-    exec {image_lock}>&-
+    unlock "$descriptor"
 }

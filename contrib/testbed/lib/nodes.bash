@@ -1,27 +1,35 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # shared with the other parts
 #
-# The nodes of this instance: QEMU processes, their disks, their network.
+# The nodes of this instance: QEMU processes with their disks and devices.
 
-memory=${PEERVMA_TESTBED_MEMORY:-256M}
 node_ram=1536M
-boot_seconds=180
+accel_size=${PEERVMA_TESTBED_MEMORY:-256M}
+
+# Under emulation two CPUs a node take a third more of the host's than one
+# does, but races need two.
+if [[ -r /dev/kvm && -w /dev/kvm ]]; then
+    node_cpu=(-accel kvm -cpu host)
+    boot_seconds=90
+else
+    node_cpu=(-accel "tcg,thread=multi" -cpu max)
+    boot_seconds=300
+fi
 
 node_console() {
     printf '%s/node%d.console' "$instance_folder" "$1"
 }
 
-# node_pid NODE: the process, if it is alive and really that node.
+# node_pid NODE: its process, if that lives and is really this node's.
 node_pid() {
-    local pid pidfile=$run_folder/node$1.pid
-    [[ -s $pidfile ]] || return 1
-    pid=$(<"$pidfile")
-    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" |
-        grep -qxF "$pidfile" || return 1
+    local pid file=$run_folder/node$1.pid
+    [[ -s $file ]] || return 1
+    pid=$(<"$file")
+    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" | grep -qxF "$file" ||
+        return 1
     printf '%s' "$pid"
 }
 
-# The numbers of the nodes that are alive.
 nodes_alive() {
     local node
     for node in 0 1 2 3; do
@@ -31,146 +39,178 @@ nodes_alive() {
     done
 }
 
-accel_file() {
-    printf '%s/accel%d.mem' "$run_folder" "$1"
-}
-
-# network_arguments NODE COUNT: the nodes' own network. Two are joined by
-# one unix socket; node 0 is the hub of more.
-network_arguments() {
-    local node=$1 count=$2 peer
-    local socket=$run_folder/net
-    if ((node > 0)); then
-        echo "-netdev stream,id=private,server=off,addr.type=unix,addr.path=$socket$node"
-    elif ((count <= 2)); then
-        echo "-netdev stream,id=private,server=on,addr.type=unix,addr.path=${socket}1"
+# accel_folder COUNT: where the files behind the accelerators' memories go.
+# On a disk the host would write back what the nodes do there.
+accel_folder() {
+    local bytes free
+    bytes=$(numfmt --from=iec "$accel_size") ||
+        die "PEERVMA_TESTBED_MEMORY=$accel_size is no size like 256M"
+    free=$(df -B 1 --output=avail /dev/shm 2>/dev/null | tail -n 1)
+    if [[ -w /dev/shm ]] && ((free > bytes * $1)); then
+        printf '/dev/shm/%s' "${run_folder##*/}"
     else
-        echo "-netdev hubport,id=private,hubid=0"
-        for ((peer = 1; peer < count; peer++)); do
-            echo "-netdev stream,id=peer$peer,server=on,addr.type=unix,addr.path=$socket$peer"
-            echo "-netdev hubport,id=hub$peer,hubid=0,netdev=peer$peer"
-        done
+        printf '%s' "$instance_folder"
     fi
 }
 
+accel_file() {
+    printf '%s/accel%d.mem' "$(<"$run_folder/accel_folder")" "$1"
+}
+
+# node_start NODE COUNT
 node_start() {
-    local node=$1 count=$2 accel
-    local -a network acceleration=(-accel tcg,thread=multi -cpu max)
-    if [[ -r /dev/kvm && -w /dev/kvm ]]; then
-        acceleration=(-accel kvm -cpu host)
-    fi
-    read -r -a network < <(network_arguments "$node" "$count" | xargs)
-    accel=$(accel_file "$node")
-    qemu-img create -q -f qcow2 -F raw -b "$image_folder/root.img" \
-        "$instance_folder/node$node.qcow2"
-    rm -f "$accel"
-    qemu-system-x86_64 -name "peervma-$instance_name-node$node" \
+    local node=$1 disk=$instance_folder/node$1.qcow2
+    local -a network
+    mapfile -t network < <(network_arguments "$node" "$2")
+    qemu-img create -q -f qcow2 -F raw -b "$image_folder/root.img" "$disk"
+    detached qemu-system-x86_64 -name "peervma-$instance_name-node$node" \
         -nodefaults -no-user-config -no-reboot -display none \
-        -machine pc,usb=off,vmport=off "${acceleration[@]}" \
+        -machine pc,usb=off,vmport=off "${node_cpu[@]}" \
         -smp 2 -m "$node_ram" \
         -kernel "$image_folder/vmlinuz" -initrd "$image_folder/initrd" \
-        -append "console=ttyS0 loglevel=7 mitigations=off audit=0 lsm= \
-panic=-1 rcupdate.rcu_cpu_stall_timeout=60 systemd.show_status=no \
-peervma.node=$node" \
+        -append "console=ttyS0 loglevel=7 panic=-1 mitigations=off audit=0 \
+lsm= rcupdate.rcu_cpu_stall_timeout=60 TERM=dumb \
+systemd.show_status=no peervma.node=$node" \
         -chardev "file,id=console,path=$(node_console "$node")" \
         -serial chardev:console \
-        -drive "if=virtio,format=qcow2,cache=unsafe,file=$instance_folder/node$node.qcow2" \
-        -drive "if=virtio,format=raw,readonly=on,file=$instance_folder/stage.tar" \
+        -drive "if=virtio,format=qcow2,cache=unsafe,file=$disk" \
+        -drive "if=virtio,format=raw,readonly=on,file=$instance_folder/project.tar" \
         "${network[@]}" \
-        -device "virtio-net-pci,netdev=private,addr=3,romfile=,mac=52:54:00:77:00:0$node" \
-        -netdev user,id=host,restrict=on,hostfwd=tcp:127.0.0.1:0-:22 \
-        -device "virtio-net-pci,netdev=host,addr=4,romfile=" \
-        -object "memory-backend-file,id=accel,share=on,size=$memory,mem-path=$accel" \
+        -object "memory-backend-file,id=accel,share=on,size=$accel_size,mem-path=$(accel_file "$node")" \
         -device ivshmem-plain,memdev=accel,addr=5 \
-        -device virtio-rng-pci,addr=6 \
-        -daemonize -pidfile "$run_folder/node$node.pid"
+        -daemonize -pidfile "$run_folder/node$node.pid" ||
+        die "QEMU does not start node $node"
 }
 
-# node_port NODE: the port that the kernel chose for the node's ssh.
-node_port() {
-    local pid inodes
-    pid=$(node_pid "$1") || return 1
-    inodes=$(find "/proc/$pid/fd" -lname 'socket:*' -printf '%l\n' |
-        tr -dc '0-9\n')
-    awk -v inodes="$inodes" '
-        BEGIN { split(inodes, list, "\n"); for (i in list) own[list[i]] = 1 }
-        $4 == "0A" && $2 ~ /^0100007F:/ && $10 in own {
-            split($2, address, ":"); print "0x" address[2] }' /proc/net/tcp |
-        xargs printf '%d'
-}
-
-ssh_configure() {
-    local node
-    cp "$image_folder/ssh_key" "$instance_folder/ssh_key"
-    for node in $(nodes_alive); do
-        cat <<END
-Host node$node
-    HostName 127.0.0.1
-    Port $(node_port "$node")
-END
-    done >"$run_folder/ssh_config"
-    cat >>"$run_folder/ssh_config" <<END
-Host *
-    IdentityFile $instance_folder/ssh_key
-    IdentitiesOnly yes
-    StrictHostKeyChecking no
-    UserKnownHostsFile /dev/null
-    LogLevel ERROR
-    BatchMode yes
-    ControlMaster auto
-    ControlPersist 3600
-    ControlPath $run_folder/ssh-%n-%r
-END
-}
-
-# node_wait NODE: until the node says on its console that it is ready.
-node_wait() {
+# node_is_ready NODE: says so on its console; ends the script if it is dead.
+node_is_ready() {
     local console
     console=$(node_console "$1")
-    until grep -q "peervma-testbed: node $1 is ready" "$console" 2>/dev/null
-    do
-        if ! node_pid "$1" >/dev/null; then
-            tail -n 15 "$console" >&2
-            die "node $1 died while it booted"
-        fi
-        if ((SECONDS - boot_start > boot_seconds)); then
-            tail -n 15 "$console" >&2
-            die "node $1 was not ready after $boot_seconds s"
-        fi
-        sleep 0.2
-    done
-    progress "node $1 is ready"
+    if grep -q "peervma-testbed: node $1 is ready" "$console" 2>/dev/null; then
+        return 0
+    fi
+    if ! node_pid "$1" >/dev/null; then
+        tail -n 15 "$console" >&2 || true
+        die "node $1 died while it booted"
+    fi
+    if ((SECONDS > boot_deadline)); then
+        tail -n 15 "$console" >&2 || true
+        die "node $1 is not ready after $boot_seconds s"
+    fi
+    return 1
 }
 
+# nodes_wait COUNT
+nodes_wait() {
+    local node ready=" " boot_deadline=$((SECONDS + boot_seconds))
+    while ((${#ready} < 1 + 2 * $1)); do
+        for ((node = 0; node < $1; node++)); do
+            if [[ $ready != *" $node "* ]] && node_is_ready "$node"; then
+                ready+="$node "
+                progress "node $node is ready"
+            fi
+        done
+        sleep 0.2
+    done
+}
+
+# What this instance consists of, to tell whether it is up already.
+nodes_state() {
+    printf '%s %s %s ' "$1" "$image_key" "$accel_size"
+    sha256sum <"$project_archive"
+}
+
+nodes_are_up() {
+    [[ -e $run_folder/state && $(<"$run_folder/state") == "$(nodes_state "$1")" &&
+        $(nodes_alive | wc -l) == "$1" ]]
+}
+
+nodes_make_folders() {
+    mkdir -p "$instance_folder"
+    mkdir -p "$run_folder"
+    chmod 700 "$run_folder" 2>/dev/null || true
+    [[ -O $run_folder && ! -L $run_folder ]] ||
+        die "$run_folder belongs to somebody else"
+    accel_folder "$1" >"$run_folder/accel_folder"
+    mkdir -p "$(<"$run_folder/accel_folder")"
+}
+
+# nodes_up COUNT: all of them, or none.
 nodes_up() {
-    local count=$1 node
-    boot_start=$SECONDS
-    mkdir -p -m 700 "$run_folder" "$instance_folder"
+    local count=$1 node descriptor
+    mkdir -p "$instance_folder"
+    lock descriptor "$instance_folder/lock" "starts these nodes"
+    if nodes_are_up "$count"; then
+        say "$count up already"
+        return
+    fi
+    nodes_down
     trap nodes_down EXIT
-    trap 'exit 130' INT TERM
-    cp "$project_archive" "$instance_folder/stage.tar"
-    progress "booting $count nodes"
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    nodes_make_folders "$count"
+    cp "$project_archive" "$instance_folder/project.tar"
+    progress "booting $count with ${node_cpu[1]}"
     for ((node = 0; node < count; node++)); do
         rm -f "$(node_console "$node")"
         node_start "$node" "$count"
     done
-    ssh_configure
-    for ((node = 0; node < count; node++)); do
-        node_wait "$node"
+    network_configure_ssh "$count"
+    nodes_wait "$count"
+    network_connect "$count"
+    nodes_state "$count" >"$run_folder/state"
+    trap - EXIT INT TERM HUP
+    progress "up"
+    unlock "$descriptor"
+}
+
+node_stop() {
+    local pid tries=100
+    pid=$(node_pid "$1") || return 0
+    kill "$pid" 2>/dev/null || true
+    while [[ -e /proc/$pid ]]; do
+        ((tries-- > 0)) || kill -KILL "$pid" 2>/dev/null || true
+        sleep 0.05
     done
-    trap - EXIT INT TERM
 }
 
 nodes_down() {
-    local node pid
+    local node
     for node in 0 1 2 3; do
-        [[ -S $run_folder/ssh-node$node-root ]] &&
-            ssh -F "$run_folder/ssh_config" -O exit "node$node" 2>/dev/null
-        if pid=$(node_pid "$node"); then
-            kill "$pid"
-            while [[ -e /proc/$pid ]]; do sleep 0.1; done
-        fi
+        network_disconnect "$node"
+        node_stop "$node"
     done
-    rm -rf "$run_folder" "$instance_folder"/*.qcow2 \
-        "$instance_folder/stage.tar"
+    if [[ -e $run_folder/accel_folder ]]; then
+        rm -f "$(<"$run_folder/accel_folder")"/accel?.mem
+        rmdir --ignore-fail-on-non-empty "$(<"$run_folder/accel_folder")"
+    fi
+    if [[ -O $run_folder ]]; then
+        rm -rf "$run_folder"
+    fi
+    rm -f "$instance_folder"/{node?.qcow2,project.tar,ssh_key}
+}
+
+nodes_status() {
+    local node pid
+    [[ -n $(nodes_alive) ]] || die "no node of instance $instance_name is up"
+    for node in $(nodes_alive); do
+        pid=$(node_pid "$node")
+        printf 'node%d  pid %d  ssh port %d  console %s  accelerator %s\n' \
+            "$node" "$pid" "$(network_port "$node")" \
+            "$(node_console "$node")" "$(accel_file "$node")"
+    done
+}
+
+nodes_push() {
+    local node
+    image_build
+    project_build
+    [[ -n $(nodes_alive) ]] || die "no node is up"
+    for node in $(nodes_alive); do
+        remote root 0 "$node" tar -x -C / --keep-directory-symlink \
+            --no-overwrite-dir <"$project_archive"
+        remote root 0 "$node" udevadm control --reload
+        say "node $node has it; modules in use stay until node-setup" \
+            "unloads them"
+    done
 }

@@ -1,74 +1,101 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # shared with the other parts
 #
-# The project, built inside the image's userland, and its files as the tar
-# archive that the nodes unpack.
+# The project, built from a copy of its source inside the image's userland,
+# and the archive of all that the nodes get on top of the image.
 
 project_source=$(cd "$testbed_folder/../.." && pwd)
 project_folder=$cache_folder/project-$(printf '%s' "$project_source" |
     sha256sum | cut -c1-12)-$image_key
+# Set by project_build and project_leave_out.
+project_archive=
 
+# The names of the source's files: what git knows or would add, so that what
+# was built in the source folder itself stays out; all of a release.
 project_list() {
-    git -c safe.directory="$project_source" -C "$project_source" \
-        ls-files -z -co --exclude-standard -- . |
-        while IFS= read -r -d '' file; do
-            if [[ -e $project_source/$file || -L $project_source/$file ]]; then
-                printf '%s\0' "$file"
-            fi
-        done | sort -zu
-}
-
-# The build folder holds the same files as the source, with their times, so
-# that make sees what changed; what vanished from the source vanishes there.
-project_copy() {
-    local build=$project_folder/build
-    mkdir -p "$build"
-    project_list >"$project_folder/files.new"
-    if [[ -e $project_folder/files ]]; then
-        comm -z -23 "$project_folder/files" "$project_folder/files.new" |
-            (cd "$build" && xargs -0 -r rm -f --)
+    local -a git=(git -c safe.directory="$project_source" -C "$project_source")
+    if "${git[@]}" rev-parse --show-cdup 2>/dev/null | grep -qx ''; then
+        "${git[@]}" ls-files -z -co --exclude-standard
+    elif [[ -e $project_source/config.status ]]; then
+        die "$project_source is no git checkout and was configured:" \
+            "make distclean first"
+    else
+        find "$project_source" ! -type d -printf '%P\0'
     fi
-    mv "$project_folder/files.new" "$project_folder/files"
-    tar -c -C "$project_source" --null -T "$project_folder/files" |
-        tar -x -C "$build"
 }
 
+# The same without files that git knows but that are gone, in a line each
+# with size and time.
+project_list_state() {
+    local list=$project_folder/list.all
+    project_list >"$list"
+    (cd "$project_source" &&
+        sort -zu "$list" | xargs -0 -r stat -c '%s %y %n' 2>/dev/null) || true
+}
+
+# The build folder gets the source's files with their times, so that make
+# sees what changed; what vanished from the source vanishes there.
+project_copy() {
+    local build=$project_folder/build new=$project_folder/list.new
+    mkdir -p "$build"
+    cut -d ' ' -f 5- "$project_folder/state.new" >"$new"
+    if [[ -e $project_folder/list ]]; then
+        comm -23 "$project_folder/list" "$new" |
+            (cd "$build" && xargs -d '\n' -r rm -f --)
+    fi
+    mv "$new" "$project_folder/list"
+    tar -c -C "$project_source" --verbatim-files-from \
+        -T "$project_folder/list" | tar -x -C "$build" --no-same-owner
+}
+
+# depmod runs here, as an emulated CPU takes half a minute for it.
 project_make() {
-    local build=$project_folder/build
-    progress "building the project"
     # shellcheck disable=SC2016 # for the inner shell
-    in_userland "$build" bash -c '
+    project_userland bash -c '
         set -e
-        [[ -e Makefile ]] || {
+        if [[ ! -e Makefile ]]; then
             ./autogen.sh
             ./configure --prefix=/usr --sysconfdir=/etc --localstatedir=/var \
                 --libdir=/usr/lib/x86_64-linux-gnu --enable-testbed
-        }
+        fi
         make -j"$(nproc)"
         rm -rf stage
         make install DESTDIR=/build/stage
         kernel=$(basename /usr/lib/modules/*)
         updates=usr/lib/modules/$kernel/updates
         mkdir -p "stage/$updates"
-        [[ ! -d stage/lib/modules ]] ||
-            cp -a stage/lib/modules/. stage/usr/lib/modules
-        rm -rf stage/lib
+        if [[ -d stage/lib ]]; then
+            cp -a stage/lib/. stage/usr/lib
+            rm -rf stage/lib
+        fi
         mount --bind "stage/$updates" "/$updates"
         depmod -o /build/stage "$kernel"' \
         >"$project_folder/log" 2>&1 || {
         tail -n 20 "$project_folder/log" >&2
-        die "the project does not build (all in $project_folder/log)"
+        die "the project does not build (all of it in $project_folder/log)"
     }
 }
 
-# project_pack STAGE ARCHIVE: with the scripts of the node itself. The same
-# files give the same archive, byte for byte.
+# The image is not removed while something runs in it.
+project_userland() {
+    local descriptor status=0
+    exec {descriptor}<"$image_folder"
+    flock -s "$descriptor"
+    in_userland "$image_folder/rootfs" "$project_folder/build" "$@" ||
+        status=$?
+    unlock "$descriptor"
+    return "$status"
+}
+
+# project_pack STAGE ARCHIVE: with the node's own scripts. The same files
+# give the same archive, byte for byte.
 project_pack() {
     local node=$1/usr/lib/peervma-testbed
     mkdir -p "$node"
     install -m 755 "$testbed_folder"/node/* "$node"
     tar -c -C "$1" --sort=name --mtime=@0 --owner=0 --group=0 \
-        --numeric-owner -b 2048 -f "$2" .
+        --numeric-owner -b 2048 -f "$2.new" .
+    mv "$2.new" "$2"
 }
 
 # For nodes that are to have nothing of the project.
@@ -79,15 +106,25 @@ project_leave_out() {
 }
 
 project_build() {
-    mkdir -p "$project_folder"
-    exec {project_lock}>"$project_folder/lock"
-    if ! flock -n "$project_lock"; then
-        progress "waiting for another build of the project"
-        flock "$project_lock"
-    fi
-    project_copy
-    project_make
+    local descriptor state=$project_folder/state
     project_archive=$project_folder/stage.tar
-    project_pack "$project_folder/build/stage" "$project_archive"
-    exec {project_lock}>&-
+    mkdir -p "$project_folder"
+    lock descriptor "$project_folder/lock" "builds the project"
+    project_list_state >"$state.new"
+    if ! cmp -s "$state.new" "$state" || [[ ! -e $project_archive ]]; then
+        progress "building the project"
+        rm -f "$state"
+        project_copy
+        project_make
+        project_pack "$project_folder/build/stage" "$project_archive"
+        mv "$state.new" "$state"
+    fi
+    unlock "$descriptor"
+}
+
+# project_run_make ARGUMENTS...: in the build folder.
+project_run_make() {
+    image_build
+    project_build
+    project_userland make "$@"
 }

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# shellcheck shell=bash disable=SC2034,SC2154 # shared with the other parts
+#
+# The nodes' consoles, which hold their kernel logs.
+
+# A kernel's complaints. A stall counts, too: an emulated CPU that others
+# keep waiting is late by seconds, and the nodes' kernels wait for 60.
+log_complaints='WARNING: |BUG: |BUG at |Oops|Kernel panic|Call Trace:'
+log_complaints+='|possible (recursive|circular) locking|inconsistent lock'
+log_complaints+='|suspicious RCU|KASAN|UBSAN|KFENCE|refcount_t: '
+log_complaints+='|general protection fault,|corruption|x86/PAT: [^C]'
+log_complaints+='|blocked for more than|stall(s|ed)? on|detected stall'
+log_complaints+='|soft lockup|hard LOCKUP|DMA-API: '
+
+# Sets consoles to the files of all nodes that were ever up.
+log_find_consoles() {
+    mapfile -t consoles < <(find "$instance_folder" -name 'node?.console' \
+        2>/dev/null | sort)
+    ((${#consoles[@]} > 0)) ||
+        die "instance $instance_name has no logs: nothing was up"
+}
+
+# log_print [NODE]
+log_print() {
+    local console consoles
+    if (($# == 1)); then
+        console=$(node_console "$1")
+        [[ -e $console ]] || die "node $1 has no log: it was never up"
+        cat "$console"
+        return
+    fi
+    log_find_consoles
+    for console in "${consoles[@]}"; do
+        sed "s/^/$(basename "$console" .console): /" "$console"
+    done
+}
+
+log_check() {
+    local console consoles bad=
+    log_find_consoles
+    for console in "${consoles[@]}"; do
+        if grep -anE "$log_complaints" "$console" |
+            sed "s/^/$(basename "$console" .console): line /"; then
+            bad=yes
+        fi
+    done
+    [[ -z $bad ]] || die "a kernel complained"
+}

@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# What testbed does on the host alone, with a cache and an instance of its own.
+
+setup() {
+    testbed=$BATS_TEST_DIRNAME/../../contrib/testbed/testbed
+    export PEERVMA_CACHE=$BATS_TEST_TMPDIR/cache
+    export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR/run
+    export PEERVMA_TESTBED_NAME=bats
+    run_folder=$XDG_RUNTIME_DIR/peervma-testbed-$UID-bats
+    mkdir -p "$PEERVMA_CACHE/instance-bats" "$XDG_RUNTIME_DIR"
+}
+
+# Make LINE all that node 0 printed.
+console() {
+    printf '%s\n' "$1" >"$PEERVMA_CACHE/instance-bats/node0.console"
+}
+
+@test "--help names each command" {
+    run "$testbed" --help
+    [ "$status" -eq 0 ]
+    for command in build up run mpirun push make log check-log status down; do
+        grep -q "^  $command " <<<"$output"
+    done
+}
+
+@test "wrong arguments end with status 2 and a reason" {
+    local arguments
+    for arguments in "" bogus "up 0" "up 5" "up 2 3" "up --what" "run" \
+        "run 0" "run 4 true" "run --what 0 true" "run --timeout" \
+        "run --timeout soon 0 true" "log 9" "status now" "down 1"; do
+        # shellcheck disable=SC2086 # words
+        run "$testbed" $arguments
+        echo "testbed $arguments: $status, ${lines[0]}"
+        [ "$status" -eq 2 ]
+        [[ ${lines[0]} == "testbed: "?* ]]
+    done
+}
+
+@test "a name that is no name for a file is refused" {
+    PEERVMA_TESTBED_NAME=a/b run "$testbed" status
+    [ "$status" -eq 1 ]
+    [[ $output == *PEERVMA_TESTBED_NAME* ]]
+}
+
+@test "with no node up, status and run say so and fail" {
+    run "$testbed" status
+    [ "$status" -eq 1 ]
+    [[ $output == *"no node"* ]]
+    run "$testbed" run 0 true
+    [ "$status" -eq 1 ]
+    [[ $output == *"node 0 is not up"* ]]
+    run "$testbed" mpirun true
+    [ "$status" -eq 1 ]
+}
+
+@test "down with nothing up succeeds and leaves no run folder" {
+    mkdir "$run_folder"
+    run "$testbed" down
+    [ "$status" -eq 0 ]
+    [ ! -e "$run_folder" ]
+}
+
+@test "a process that took over a node's id is left alone" {
+    mkdir "$run_folder"
+    sleep 60 3>&- &
+    echo $! >"$run_folder/node0.pid"
+    run "$testbed" status
+    [ "$status" -eq 1 ]
+    run "$testbed" down
+    [ "$status" -eq 0 ]
+    kill $!
+}
+
+@test "check-log fails if there is no log" {
+    run "$testbed" check-log
+    [ "$status" -eq 1 ]
+}
+
+@test "check-log passes what a good boot prints" {
+    console "$(cat "$BATS_TEST_DIRNAME/good-console")"
+    run "$testbed" check-log
+    echo "$output"
+    [ "$status" -eq 0 ]
+}
+
+@test "check-log fails on each line of a kernel that complains" {
+    local line
+    while read -r line; do
+        console "[    1.000000] $line"
+        run "$testbed" check-log
+        echo "$line: $status"
+        [ "$status" -eq 1 ]
+        [[ $output == *"node0: line 1:"*"$line"* ]]
+    done <"$BATS_TEST_DIRNAME/complaints"
+}
+
+@test "log prints a node's console, or all with their names" {
+    console "hello"
+    run "$testbed" log 0
+    [ "$output" = "hello" ]
+    run "$testbed" log
+    [ "$output" = "node0: hello" ]
+    run "$testbed" log 1
+    [ "$status" -eq 1 ]
+}
+
+@test "host-packages names a package that is missing" {
+    run "${testbed%/*}/host-packages" --check no-such-package
+    [ "$status" -eq 1 ]
+    [[ $output == *"no-such-package"* ]]
+}
+
+# list FOLDER: the files of the source that would be built.
+list() {
+    # shellcheck source=/dev/null
+    bash -o pipefail -c 'testbed_folder=$1 image_key=k
+        . "$2/lib/common.bash"
+        . "$2/lib/project.bash"
+        project_list | tr "\0" "\n"' \
+        list "$1/contrib/testbed" "${testbed%/*}"
+}
+
+@test "of a git checkout, what it ignores is not built" {
+    local source=$BATS_TEST_TMPDIR/source
+    mkdir -p "$source/contrib/testbed"
+    git -C "$source" init -q
+    echo '*.o' >"$source/.gitignore"
+    touch "$source/new.c" "$source/old.o"
+    run list "$source"
+    [ "$status" -eq 0 ]
+    [ "$output" = "$(printf '%s\n' .gitignore new.c)" ]
+}
+
+@test "of a release, all is built, unless it was configured in place" {
+    local source=$BATS_TEST_TMPDIR/source
+    mkdir -p "$source/contrib/testbed"
+    touch "$source/new.c"
+    run list "$source"
+    [ "$output" = new.c ]
+    touch "$source/config.status"
+    run list "$source"
+    [ "$status" -ne 0 ]
+    [[ $output == *"make distclean"* ]]
+}

@@ -73,7 +73,8 @@ load ../node
         run on 0 test -e /sys/class/infiniband/rxe0
         [[ $state == off && $status -eq 1 || $state != off && $status -eq 0 ]]
         run on 0 cat /etc/ld.so.preload
-        [[ $state == on && $output == *softroce* || $state != on && $status -ne 0 ]]
+        [[ $state == on && $output == *softroce* ||
+            $state != on && $status -ne 0 ]]
     done
 }
 

@@ -55,10 +55,10 @@ image_install() {
 
 # What a failed installation's log says, in one line.
 image_reason() {
-    if grep -qE 'Could not (resolve|connect)|Temporary failure|Failed to fetch' \
-        "$1"; then
+    local network='Could not (resolve|connect)|Temporary fail|Failed to fetch'
+    if grep -qE "$network" "$1"; then
         printf "Debian's archive can't be reached: "
-        grep -m 1 -E 'Could not|Temporary failure|Failed to fetch' "$1"
+        grep -m 1 -E "$network" "$1"
     else
         grep -m 1 '^E:' "$1" || tail -n 1 "$1"
     fi
@@ -85,8 +85,9 @@ image_make() {
 # that takes turns with this one. So does one in which somebody builds.
 image_remove_others() {
     local other project
-    find "$cache_folder" -maxdepth 1 -name 'image-*' ! -name "image-$image_key" \
-        -printf '%T@ %p\n' | sort -rn | tail -n +2 | cut -d ' ' -f 2- |
+    find "$cache_folder" -maxdepth 1 -name 'image-*' \
+        ! -name "image-$image_key" -printf '%T@ %p\n' |
+        sort -rn | tail -n +2 | cut -d ' ' -f 2- |
         while read -r other; do
             flock -n "$other" true || continue
             in_namespace rm -rf "$other"
@@ -108,7 +109,7 @@ image_build() {
     fi
     lock descriptor "$cache_folder/lock" "makes the node image"
     if [[ ! -e $image_folder ]]; then
-        in_namespace rm -rf "$unfinished"
+        in_namespace rm -rf "$cache_folder"/image-*.tmp
         image_remove_others
         image_check_space
         mkdir "$unfinished"

@@ -9,6 +9,7 @@
 network_arguments() {
     local node=$1 count=$2 peer
     local socket=addr.type=unix,addr.path=$run_folder/net
+    local card=virtio-net-pci,romfile=
     if ((node > 0)); then
         printf '%s\n' -netdev "stream,id=private,server=off,$socket$node"
     elif ((count <= 2)); then
@@ -21,10 +22,10 @@ network_arguments() {
                 -netdev "hubport,id=hub$peer,hubid=0,netdev=peer$peer"
         done
     fi
-    printf '%s\n' -device \
-        "virtio-net-pci,netdev=private,addr=3,romfile=,mac=52:54:00:77:00:0$node" \
+    printf '%s\n' \
+        -device "$card,netdev=private,addr=3,mac=52:54:00:77:00:0$node" \
         -netdev user,id=host,restrict=on,hostfwd=tcp:127.0.0.1:0-:22 \
-        -device virtio-net-pci,netdev=host,addr=4,romfile=
+        -device "$card,netdev=host,addr=4"
 }
 
 # network_port NODE: the port of the host that the kernel gave to the node's

@@ -5,6 +5,7 @@
 
 node_ram=1536M
 accel_size=${PEERVMA_TESTBED_MEMORY:-256M}
+project_disk=$instance_folder/project.tar
 
 # Under emulation two CPUs a node take a third more of the host's than one
 # does, but races need two.
@@ -60,6 +61,7 @@ accel_file() {
 # node_start NODE COUNT
 node_start() {
     local node=$1 disk=$instance_folder/node$1.qcow2
+    local accel=share=on,size=$accel_size,mem-path
     local -a network
     mapfile -t network < <(network_arguments "$node" "$2")
     qemu-img create -q -f qcow2 -F raw -b "$image_folder/root.img" "$disk"
@@ -74,30 +76,31 @@ systemd.show_status=no peervma.node=$node" \
         -chardev "file,id=console,path=$(node_console "$node")" \
         -serial chardev:console \
         -drive "if=virtio,format=qcow2,cache=unsafe,file=$disk" \
-        -drive "if=virtio,format=raw,readonly=on,file=$instance_folder/project.tar" \
+        -drive "if=virtio,format=raw,readonly=on,file=$project_disk" \
         "${network[@]}" \
-        -object "memory-backend-file,id=accel,share=on,size=$accel_size,mem-path=$(accel_file "$node")" \
+        -object "memory-backend-file,id=accel,$accel=$(accel_file "$node")" \
         -device ivshmem-plain,memdev=accel,addr=5 \
         -daemonize -pidfile "$run_folder/node$node.pid" ||
         die "QEMU does not start node $node"
 }
 
-# node_is_ready NODE: says so on its console; ends the script if it is dead.
+# node_is_ready NODE: says so on its console; ends the script if it never will.
 node_is_ready() {
-    local console
+    local console says="peervma-testbed: node $1" why
     console=$(node_console "$1")
-    if grep -q "peervma-testbed: node $1 is ready" "$console" 2>/dev/null; then
+    if grep -qF "$says is ready" "$console" 2>/dev/null; then
         return 0
+    elif grep -qF "$says failed" "$console" 2>/dev/null; then
+        why="could not set itself up"
+    elif ! node_pid "$1" >/dev/null; then
+        why="died while it booted"
+    elif ((SECONDS > boot_deadline)); then
+        why="is not ready after $boot_seconds s"
+    else
+        return 1
     fi
-    if ! node_pid "$1" >/dev/null; then
-        tail -n 15 "$console" >&2 || true
-        die "node $1 died while it booted"
-    fi
-    if ((SECONDS > boot_deadline)); then
-        tail -n 15 "$console" >&2 || true
-        die "node $1 is not ready after $boot_seconds s"
-    fi
-    return 1
+    tail -n 15 "$console" >&2 || true
+    die "node $1 $why"
 }
 
 # nodes_wait COUNT
@@ -121,8 +124,9 @@ nodes_state() {
 }
 
 nodes_are_up() {
-    [[ -e $run_folder/state && $(<"$run_folder/state") == "$(nodes_state "$1")" &&
-        $(nodes_alive | wc -l) == "$1" ]]
+    local state=$run_folder/state
+    [[ -e $state && $(<"$state") == "$(nodes_state "$1")" ]] &&
+        [[ $(nodes_alive | wc -l) == "$1" ]]
 }
 
 nodes_make_folders() {
@@ -149,7 +153,7 @@ nodes_up() {
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
     nodes_make_folders "$count"
-    cp "$project_archive" "$instance_folder/project.tar"
+    cp "$project_archive" "$project_disk"
     progress "booting $count with ${node_cpu[1]}"
     for ((node = 0; node < count; node++)); do
         rm -f "$(node_console "$node")"
@@ -187,7 +191,8 @@ nodes_down() {
     if [[ -O $run_folder ]]; then
         rm -rf "$run_folder"
     fi
-    rm -f "$instance_folder"/{node?.qcow2,project.tar,ssh_key}
+    rm -f "$instance_folder"/node?.qcow2 "$instance_folder/ssh_key" \
+        "$project_disk"
 }
 
 nodes_status() {

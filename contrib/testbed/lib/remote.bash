@@ -29,9 +29,9 @@ remote_mpirun() {
     [[ -n $hosts ]] || die "no node is up"
     where=(--host "${hosts#,}" --map-by node)
     for argument; do
-        case ${argument#-} in
-        -host | host | H | -hostfile | hostfile | -machinefile | \
-            machinefile | -map-by | N | -npernode | npernode)
+        case $argument in
+        -H | --host | -host | --hostfile | -hostfile | --machinefile | \
+            -machinefile | --map-by | -map-by | -N | --npernode | -npernode)
             where=()
             ;;
         esac

@@ -8,7 +8,7 @@ load ../node
 job() {
     local ranks=$1 program=$2
     shift 2
-    run "$testbed" --timeout 600 mpirun -np "$ranks" --map-by node \
+    run "$testbed" mpirun --timeout 600 -np "$ranks" \
         -x UCX_PEERVMA_STATS=y "$programs/$program" "$@"
 }
 
@@ -55,7 +55,7 @@ stat_sum() {
 }
 
 @test "the plugin comes in by 'peervma run' as well" {
-    run "$testbed" --timeout 120 mpirun -np 2 --map-by node \
+    run "$testbed" mpirun --timeout 120 -np 2 \
         --mca accelerator ^peervma \
         -x UCX_PEERVMA_STATS=y peervma run "$programs/mpi_zerocopy"
     tap_holds <<<"$output"

@@ -19,7 +19,7 @@ teardown() {
 }
 
 job() {
-    run "$testbed" --timeout 300 mpirun -np 2 --map-by node "$@"
+    run "$testbed" mpirun --timeout 300 -np 2 "$@"
 }
 
 # How many lines say why something is not zero-copy.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ep.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "copy.h"
@@ -24,12 +25,15 @@ static void check_range(uct_peervma_iface_t *iface, const void *device,
                         size_t length)
 {
     peervma_region_t region;
+    int ret;
 
-    if (peervma_region_lookup(iface->context, device, &region) != 0) {
+    ret = peervma_region_lookup(iface->context, device, &region);
+    if (ret == -ENOENT) {
         uct_peervma_explain_gone(device, length);
         abort();
     }
-    if (length > region.length - ((uintptr_t)device - region.base)) {
+    if ((ret == 0) &&
+        (length > region.length - ((uintptr_t)device - region.base))) {
         uct_peervma_explain_beyond(device, length, &region);
         abort();
     }

@@ -11,11 +11,13 @@
 void peervma_module_open(const char *path, struct peervma_module *module_p)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
+    int error = fd < 0 ? -errno : 0;
 
-    *module_p = (struct peervma_module){
-        .fd = fd,
-        .error = fd < 0 ? -errno : 0,
-    };
+    /* No node, or one that the module left behind. */
+    if (error == -ENOENT || error == -ENXIO) {
+        error = -ENODEV;
+    }
+    *module_p = (struct peervma_module){.fd = fd, .error = error};
 }
 
 void peervma_module_close(struct peervma_module *module)
@@ -31,9 +33,7 @@ unsigned peervma_module_reason(const struct peervma_module *module)
     switch (module->error) {
     case 0:
         return PEERVMA_REASON_NONE;
-    case -ENOENT: /* no node */
-    case -ENODEV: /* a node that the module left behind */
-    case -ENXIO:
+    case -ENODEV:
         return PEERVMA_REASON_NO_MODULE;
     case -EACCES:
     case -EPERM:

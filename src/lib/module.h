@@ -8,7 +8,7 @@
 
 struct peervma_module {
     int fd;    /* -1: could not be opened */
-    int error; /* then: -errno of it */
+    int error; /* then: -errno of it; -ENODEV: there is none */
 };
 
 void peervma_module_open(const char *path, struct peervma_module *module_p);

@@ -198,7 +198,8 @@ int peervma_region_foreach(peervma_context_t *context,
  *
  * @return 0; -ENOENT (not device memory); -ERANGE (the range leaves its
  *         mapping); -EINVAL (NULL, length zero); else the errno of the last
- *         provider, see @a refusals_p.
+ *         provider, -ENODEV for instance without /dev/peervma: see
+ *         @a refusals_p.
  */
 int peervma_region_export(peervma_context_t *context, const void *address,
                           size_t length, peervma_export_t *export_p,

@@ -21,7 +21,8 @@ struct peervma_provider {
     const char *name;
     /*
      * Would export() succeed, as far as can be told without doing it? Works on
-     * other processes' mappings too. 0, or -errno and the reason.
+     * other processes' mappings too. 0, or -errno and the reason; never
+     * -ENOENT, which stands for memory that is not a device's.
      */
     int (*check)(const struct peervma_request *request, unsigned *reason_p);
     /* Called if check() agrees. Leaves `provider` alone. As above. */

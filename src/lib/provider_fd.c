@@ -55,7 +55,7 @@ static int find_descriptor(const struct peervma_request *request,
 
     if (fd < 0) {
         *reason_p = PEERVMA_REASON_NO_DESCRIPTOR;
-        return -ENOENT;
+        return -EBADF;
     }
     return fd;
 }
@@ -95,7 +95,7 @@ static int copy_descriptor(const struct peervma_request *request,
     if (fstat(fd, &st) != 0 || !is_mapped_file(request->vma, &st)) {
         close(fd);
         *reason_p = PEERVMA_REASON_NO_DESCRIPTOR;
-        return -ENOENT;
+        return -EBADF;
     }
     return fd;
 }

@@ -90,7 +90,7 @@ static void expect_refusal(const void *address, int error_fd,
     peervma_export_t export = {.fd = 4711};
 
     if (node_module == MODULE_MISSING) {
-        error_kernel = -ENOENT;
+        error_kernel = -ENODEV;
         reason_kernel = PEERVMA_REASON_NO_MODULE;
     } else if (node_module == MODULE_FORBIDDEN) {
         error_kernel = -EACCES;
@@ -185,7 +185,7 @@ static void a_dmabuf_that_is_closed_is_exported_by_the_kernel(void **state)
         expect_export(whole, SIZE, 0, 14, "kernel");
         expect_export(part + 3, PAGE, 3 * PAGE + 3, 14, "kernel");
     } else {
-        expect_refusal(part, -ENOENT, PEERVMA_REASON_NO_DESCRIPTOR, 0, 0);
+        expect_refusal(part, -EBADF, PEERVMA_REASON_NO_DESCRIPTOR, 0, 0);
     }
     node_munmap(whole, SIZE);
     node_munmap(part, 2 * PAGE);

@@ -128,10 +128,10 @@ static void what_allows_less_than_a_dmabuf_is_refused(void **state)
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         fd = fake_dmabuf(cases[i].perms, 0x4000, O_RDWR, "20000-24000");
-        assert_int_equal(-ENOENT, export_range(0x20000, 1));
+        assert_int_equal(-ENODEV, export_range(0x20000, 1));
         assert_int_equal(2, refusals.count);
         expect_refusal(0, "fd", -EACCES, cases[i].reason);
-        expect_refusal(1, "kernel", -ENOENT, PEERVMA_REASON_NO_MODULE);
+        expect_refusal(1, "kernel", -ENODEV, PEERVMA_REASON_NO_MODULE);
         expect_untouched();
         close(fd);
         teardown(state);
@@ -143,8 +143,8 @@ static void a_dmabuf_that_nobody_holds_is_refused(void **state)
 {
     (void)state;
     fake_maps(&fake, "20000-24000 rw-s 0 00:0e 5 /dmabuf:\n");
-    assert_int_equal(-ENOENT, export_range(0x20000, 1));
-    expect_refusal(0, "fd", -ENOENT, PEERVMA_REASON_NO_DESCRIPTOR);
+    assert_int_equal(-ENODEV, export_range(0x20000, 1));
+    expect_refusal(0, "fd", -EBADF, PEERVMA_REASON_NO_DESCRIPTOR);
 }
 
 /* The number that /proc names is another file's by now. */
@@ -155,8 +155,8 @@ static void a_descriptor_that_changed_meanwhile_is_refused(void **state)
 
     (void)state;
     assert_true(dup2(other, fd) == fd);
-    assert_int_equal(-ENOENT, export_range(0x20000, 1));
-    expect_refusal(0, "fd", -ENOENT, PEERVMA_REASON_NO_DESCRIPTOR);
+    assert_int_equal(-ENODEV, export_range(0x20000, 1));
+    expect_refusal(0, "fd", -EBADF, PEERVMA_REASON_NO_DESCRIPTOR);
     expect_untouched();
     close(fd);
     close(other);
@@ -168,7 +168,7 @@ static void a_part_whose_place_cannot_be_told_is_refused(void **state)
     int fd = fake_dmabuf("rw-s", 0x8000, O_RDWR, "20000-24000");
 
     (void)state;
-    assert_int_equal(-ENOENT, export_range(0x20000, 1));
+    assert_int_equal(-ENODEV, export_range(0x20000, 1));
     expect_refusal(0, "fd", -EOPNOTSUPP, PEERVMA_REASON_OFFSET);
     expect_untouched();
     close(fd);
@@ -179,7 +179,7 @@ static void a_range_beyond_the_object_is_refused(void **state)
     int fd = fake_dmabuf("rw-s", 0x3000, O_RDWR, "20000-24000");
 
     (void)state;
-    assert_int_equal(-ENOENT, export_range(0x22fff, 2));
+    assert_int_equal(-ENODEV, export_range(0x22fff, 2));
     expect_refusal(0, "fd", -ERANGE, PEERVMA_REASON_BEYOND_OBJECT);
     assert_int_equal(0, export_range(0x22fff, 1));
     close(export.fd);
@@ -219,14 +219,14 @@ static void a_drm_mapping_needs_the_module(void **state)
 {
     (void)state;
     fake_maps(&fake, "20000-24000 rw-s 0 00:06 300 /dev/dri/renderD128\n");
-    assert_int_equal(-ENOENT, export_range(0x20000, 0x4000));
+    assert_int_equal(-ENODEV, export_range(0x20000, 0x4000));
     assert_int_equal(2, refusals.count);
     expect_refusal(0, "fd", -EOPNOTSUPP, PEERVMA_REASON_NOT_DMABUF);
-    expect_refusal(1, "kernel", -ENOENT, PEERVMA_REASON_NO_MODULE);
+    expect_refusal(1, "kernel", -ENODEV, PEERVMA_REASON_NO_MODULE);
     expect_untouched();
 
     /* The refusals are told to who wants them. */
-    assert_int_equal(-ENOENT, peervma_region_export(context, (void *)0x20000, 1,
+    assert_int_equal(-ENODEV, peervma_region_export(context, (void *)0x20000, 1,
                                                     &export, NULL));
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "beyond.h"
 #include "copy.h"
 #include "explain.h"
 #include "iface.h"
@@ -36,6 +37,9 @@ static void check_range(uct_peervma_iface_t *iface, const void *device,
         (length > region.length - ((uintptr_t)device - region.base))) {
         uct_peervma_explain_beyond(device, length, &region);
         abort();
+    }
+    if (uct_peervma_beyond_hit(device, length)) {
+        abort(); /* explained when the request was made */
     }
 }
 

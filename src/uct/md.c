@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "beyond.h"
 #include "detect.h"
 #include "explain.h"
 #include "stats.h"
@@ -108,7 +109,10 @@ static ucs_status_t md_mem_query(uct_md_h tl_md, const void *address,
     }
     if (is_beyond(&region, address, length)) {
         uct_peervma_explain_beyond(address, length, &region);
+        uct_peervma_beyond_add(address, length, region.base + region.length);
         beyond = 1;
+    } else {
+        uct_peervma_beyond_drop(address, length);
     }
 
     if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_MEM_TYPE) {

@@ -121,3 +121,10 @@ stat() { grep -o " $1=[0-9a-z]*" <<<"$2" | cut -d= -f2; }
     grep -q '^peervma: refused: .* beyond its device mapping' <<<"$output"
     grep -q '^server: nothing from behind' <<<"$server"
 }
+
+@test "a large send beyond the mapping over TCP ends the process likewise" {
+    pair "${tcp[@]}" -- uct_beyond long
+    [ "$status" -ne 0 ]
+    grep -q '^peervma: refused: .* beyond its device mapping' <<<"$output"
+    grep -q '^server: nothing from behind' <<<"$server"
+}

@@ -59,15 +59,14 @@ static void map_elsewhere(buffer_t *object)
 
 static void map_here(storm_t *storm, buffer_t *object)
 {
-    int fixed = MAP_FIXED;
     char *mapped;
 
     if (object->kind == BUFFER_HOST) {
         mapped = mmap(storm->address, SIZE, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | fixed, -1, 0);
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     } else {
         mapped = mmap(storm->address, SIZE, PROT_READ | PROT_WRITE,
-                      MAP_SHARED | fixed, object->device.fd,
+                      MAP_SHARED | MAP_FIXED, object->device.fd,
                       (off_t)object->device.mmap_offset);
     }
     if (mapped != storm->address) {
@@ -85,11 +84,14 @@ static void storm_next(storm_t *storm, unsigned round)
     if (object == storm->mapped) {
         return;
     }
+    /* Before the address is free, or it might be given out for this. */
+    if (round % 2 == 0) {
+        map_elsewhere(object);
+    }
     if ((round % 3 != 0) && (storm->mapped != NULL)) {
         munmap(storm->address, SIZE);
     }
     if (round % 2 == 0) {
-        map_elsewhere(object);
         buffer_move(object, storm->address);
     } else {
         map_here(storm, object);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What lies behind mappings and was asked for by requests that began in them.
+ * UCP carries such a request out piece by piece, and a piece that lies in the
+ * next mapping cannot be told from a proper one by its address alone.
+ */
+#ifndef UCT_PEERVMA_BEYOND_H
+#define UCT_PEERVMA_BEYOND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A request was about [address, address + length), of which `end` is the end of
+ * the mapping. */
+void uct_peervma_beyond_add(const void *address, size_t length, uintptr_t end);
+
+/* A proper request is about this range: no longer forbidden. */
+void uct_peervma_beyond_drop(const void *address, size_t length);
+
+/* Does the range touch what is forbidden? */
+int uct_peervma_beyond_hit(const void *address, size_t length);
+
+#endif

@@ -62,12 +62,18 @@ layers() {
     lacks '^peervma:'
 }
 
-@test "the user's own settings are left alone, as are all with =n" {
+@test "the user's own settings are left alone" {
     job -x UCX_RNDV_SCHEME=put_zcopy "$programs/mpi_p2p" 1
     [ "$status" -eq 0 ]
     [ "$(said)" -eq 1 ]
     lacks 'UCX_RNDV_SCHEME='
-    job -x PEERVMA_SETTINGS=n --mca pml ob1 "$programs/mpi_p2p" 1
+}
+
+@test "with PEERVMA_SETTINGS=n Debian's choice of layer stands" {
+    run on_user 0 env PEERVMA_SETTINGS=n mpirun -np 2 \
+        --mca pml_base_verbose 10 "$programs/mpi_p2p" 1
+    [ "$status" -eq 0 ]
+    [ "$(layers)" = "ob1 ob1" ]
     [ "$(said)" -eq 0 ]
 }
 

@@ -276,6 +276,7 @@ static void a_child_follows_its_own_mappings(void **state)
 }
 
 static atomic_uint running;
+static atomic_uint wrong;
 
 /* Map and unmap what nobody else uses, and find it, or not, each time. */
 static void *map_and_unmap(void *arg)
@@ -288,8 +289,10 @@ static void *map_and_unmap(void *arg)
     for (i = 0; i < 300; i++) {
         ptr = node_mmap(NULL, SIZE, RW, MAP_SHARED, buffer->fd,
                         buffer->mmap_offset);
-        assert_int_equal(0, peervma_region_lookup(context, ptr, &region));
-        assert_ptr_equal(ptr, region.base);
+        if (peervma_region_lookup(context, ptr, &region) != 0 ||
+            region.base != (uintptr_t)ptr) {
+            wrong++;
+        }
         node_munmap(ptr, SIZE);
     }
     running--;
@@ -303,6 +306,7 @@ static void threads_do_not_disturb_each_other(void **state)
 
     (void)state;
     running = 2;
+    wrong = 0;
     pthread_create(&thread[0], NULL, map_and_unmap, &buffer);
     pthread_create(&thread[1], NULL, map_and_unmap, &buffer);
     while (running > 0) {
@@ -311,6 +315,7 @@ static void threads_do_not_disturb_each_other(void **state)
     }
     pthread_join(thread[0], NULL);
     pthread_join(thread[1], NULL);
+    assert_int_equal(0, wrong);
     node_buffer_destroy(&buffer);
 }
 

@@ -235,18 +235,6 @@ static void what_cannot_be_written_is_not_exported(void **state)
     node_buffer_destroy(&buffer);
 }
 
-static void a_private_mapping_is_not_exported(void **state)
-{
-    int fd = node_heap(SIZE);
-    char *ptr = node_mmap(NULL, SIZE, RW, MAP_PRIVATE, fd, 0);
-
-    (void)state;
-    expect_refusal(ptr, -EACCES, PEERVMA_REASON_PRIVATE, -EACCES,
-                   PEERVMA_REASON_PRIVATE);
-    node_munmap(ptr, SIZE);
-    close(fd);
-}
-
 static void a_range_beyond_its_mapping_is_not_exported(void **state)
 {
     softaccel_buffer_t buffer = node_buffer();
@@ -364,7 +352,6 @@ int main(int argc, char **argv)
         TEST(a_dmabuf_that_is_closed_is_exported_by_the_kernel),
         TEST(a_dmabuf_of_host_memory_is_exported),
         TEST(what_cannot_be_written_is_not_exported),
-        TEST(a_private_mapping_is_not_exported),
         TEST(a_range_beyond_its_mapping_is_not_exported),
         TEST(each_export_is_a_descriptor_of_its_own),
         TEST(without_descriptors_it_is_refused_and_nothing_leaks),

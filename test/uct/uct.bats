@@ -57,16 +57,16 @@ stat() { grep -o " $1=[0-9a-z]*" <<<"$2" | cut -d= -f2; }
     [ "$(stat dmabuf_exports "$output")" -gt 0 ]
 }
 
-@test "messages, puts and gets over RDMA, each lookup asking the kernel" {
-    pair "${rdma[@]}" UCX_MEM_EVENTS=n -- uct_transfer
+@test "messages, puts and gets up to 1 MiB, each lookup asking the kernel" {
+    pair "${rdma[@]}" UCX_MEM_EVENTS=n LARGEST=1048583 -- uct_transfer
     pair_holds
     [ "$(stat detection "$output")" = query ]
     [ "$(stat detection "$server")" = query ]
     [ "$(stat dmabuf_exports "$output")" -gt 0 ]
 }
 
-@test "messages, puts and gets over TCP, all sizes and kinds of memory" {
-    pair "${tcp[@]}" -- uct_transfer
+@test "messages, puts and gets up to 1 MiB over TCP" {
+    pair "${tcp[@]}" LARGEST=1048583 -- uct_transfer
     pair_holds
     [ "$(stat dmabuf_exports "$output")" -eq 0 ]
     [ "$(stat cpu_copied_bytes "$output")" -gt 0 ]

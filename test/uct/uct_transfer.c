@@ -228,7 +228,7 @@ int main(int argc, char **argv)
     buffer_t before[2][2], after[2][2];
     peer_t peer;
 
-    while ((largest != NULL) &&
+    while ((largest != NULL) && (length_count > 1) &&
            (lengths[length_count - 1] > strtoull(largest, NULL, 0))) {
         --length_count;
     }

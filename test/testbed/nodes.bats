@@ -109,7 +109,8 @@ nothing_left() {
         sleep 0.2
     done
     kill -TERM "$job"
-    run wait "$job"
+    status=0
+    wait "$job" || status=$?
     [ "$status" -eq 143 ]
     nothing_left
 }

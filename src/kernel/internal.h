@@ -2,14 +2,18 @@
 /*
  * What the parts of peervma.ko share.
  *
- * Locks, outermost first; the last two groups are never held together:
+ * Locks, outermost first; no two groups are held together:
  *
  *	mmap_lock of current->mm, for reading
  *		the offset manager's vm_lock and the node's (DRM)
+ *		RCU, over the list of drivers and a driver's match
  *
  *	the DRM device's unplug section (drm_dev_enter)
  *		what the exporter's own export takes: prime.lock,
  *		object_name_lock, the driver's locks
+ *
+ *	the lock over the list of drivers, to change it; nothing inside
+ *	the lock over the users' charges, a spinlock; nothing inside
  *
  * mmap_lock is dropped before an exporter exports: the driver may allocate,
  * sleep, or take locks that it also holds over a page fault. What was found
@@ -20,13 +24,16 @@
 #define PEERVMA_INTERNAL_H
 
 #include <linux/peervma.h>
+#include <linux/peervma-exporter.h>
 #include <linux/types.h>
+#include <linux/uidgid.h>
 
 struct device;
 struct dma_buf;
 struct file;
 struct vm_area_struct;
 struct peervma_object;
+struct peervma_user;
 
 /**
  * struct peervma_exporter - one way from a VMA to a dma-buf
@@ -34,17 +41,20 @@ struct peervma_object;
  * @match: whether a VMA that maps a file is of this kind
  * @hold: describe what a matching VMA maps in the object's @offset, @size and
  *	@pci, and keep it alive by a reference in @priv; or set @reason
+ * @claim: instead of both, match and hold in one
  * @export: a reference to the dma-buf of what @hold found, or an ERR_PTR; it
  *	may set @reason, which then decides the errno
  * @release: drop the reference in @priv; not called where there is none
  *
- * Context: @match and @hold are called with mmap_lock held for reading and may
+ * Context: @match, @hold and @claim are called with mmap_lock held for reading and may
  * neither sleep nor allocate; @export and @release without it, and may sleep.
  */
 struct peervma_exporter {
 	enum peervma_vma_kind kind;
 	bool (*match)(struct vm_area_struct *vma);
 	void (*hold)(struct vm_area_struct *vma, struct peervma_object *object);
+	bool (*claim)(struct vm_area_struct *vma,
+		      struct peervma_object *object);
 	struct dma_buf *(*export)(struct peervma_object *object);
 	void (*release)(struct peervma_object *object);
 };
@@ -66,6 +76,7 @@ struct peervma_pci {
  * @offset: offset in bytes of @vma_start in the object
  * @size: size in bytes of the object
  * @pci: the object's device
+ * @mapping: what a registered driver says
  * @kind: kind of the VMA, which may have no exporter
  * @prot: PEERVMA_PROT_*
  * @reason: why it cannot be exported
@@ -79,6 +90,7 @@ struct peervma_object {
 	u64 offset;
 	u64 size;
 	struct peervma_pci pci;
+	struct peervma_mapping mapping;
 	enum peervma_vma_kind kind;
 	u32 prot;
 	enum peervma_reason reason;
@@ -95,7 +107,44 @@ u64 peervma_kinds(void);
 int peervma_query(struct peervma_query *query);
 int peervma_export(struct peervma_export *export, struct file **file_p);
 
+/* registry.c */
+extern const struct peervma_exporter peervma_driver_exporter;
+bool peervma_driver_registered(void);
+
+/**
+ * struct peervma_charge - an export of this module's own making, as long as it
+ *	is held
+ * @user: who is charged; NULL if nobody is
+ * @uid: the same user
+ * @tgid: the process that asked for the export
+ * @kind: what was exported
+ * @vma_start: where it was mapped in that process
+ * @vma_end: the end of that mapping
+ *
+ * A dma-buf that its driver makes is not charged: there is one per object, and
+ * its driver's own limits hold. An exporter in this module that makes dma-bufs
+ * embeds one of these in what it allocates, with GFP_KERNEL_ACCOUNT, for each.
+ */
+struct peervma_charge {
+	struct peervma_user *user;
+	kuid_t uid;
+	pid_t tgid;
+	enum peervma_vma_kind kind;
+	u64 vma_start;
+	u64 vma_end;
+};
+
+/* limit.c */
+int peervma_charge(struct peervma_charge *charge,
+		   struct peervma_object *object);
+void peervma_uncharge(struct peervma_charge *charge);
+unsigned int peervma_exports_held(void);
+void peervma_limits(struct peervma_info *info);
+
+/* exporter_dmabuf.c */
 extern const struct peervma_exporter peervma_dmabuf_exporter;
+
+/* exporter_drm.c */
 
 #if IS_ENABLED(CONFIG_DRM)
 extern const struct peervma_exporter peervma_drm_exporter;

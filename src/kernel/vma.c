@@ -11,8 +11,10 @@
 
 #include "internal.h"
 
+/* In the order in which they are asked: a driver's own word before DRM's. */
 static const struct peervma_exporter * const peervma_exporters[] = {
 	&peervma_dmabuf_exporter,
+	&peervma_driver_exporter,
 #if IS_ENABLED(CONFIG_DRM)
 	&peervma_drm_exporter,
 #endif
@@ -26,6 +28,8 @@ u64 peervma_kinds(void)
 
 	for (i = 0; i < ARRAY_SIZE(peervma_exporters); i++)
 		kinds |= BIT_ULL(peervma_exporters[i]->kind);
+	if (!peervma_driver_registered())
+		kinds &= ~BIT_ULL(PEERVMA_VMA_DRIVER);
 	return kinds;
 }
 
@@ -48,6 +52,8 @@ int peervma_reason_errno(enum peervma_reason reason)
 		return -EACCES;
 	case PEERVMA_REASON_REVOKED:
 		return -ESTALE;
+	case PEERVMA_REASON_LIMIT:
+		return -EDQUOT;
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -100,17 +106,35 @@ static enum peervma_vma_kind peervma_vma_kind(struct vm_area_struct *vma)
 	return PEERVMA_VMA_OTHER;
 }
 
-static const struct peervma_exporter *
-peervma_exporter_find(struct vm_area_struct *vma)
+static bool peervma_exporter_claim(const struct peervma_exporter *exporter,
+				   struct vm_area_struct *vma,
+				   struct peervma_object *object)
+{
+	if (exporter->claim)
+		return exporter->claim(vma, object);
+	if (!exporter->match(vma))
+		return false;
+	exporter->hold(vma, object);
+	return true;
+}
+
+/* Find who exports the VMA, and have it hold what is mapped. */
+static bool peervma_object_hold(struct vm_area_struct *vma,
+				struct peervma_object *object)
 {
 	size_t i;
 
 	if (!vma->vm_file)
-		return NULL;
-	for (i = 0; i < ARRAY_SIZE(peervma_exporters); i++)
-		if (peervma_exporters[i]->match(vma))
-			return peervma_exporters[i];
-	return NULL;
+		return false;
+	object->file = get_file(vma->vm_file);
+	for (i = 0; i < ARRAY_SIZE(peervma_exporters); i++) {
+		object->exporter = peervma_exporters[i];
+		object->kind = object->exporter->kind;
+		if (peervma_exporter_claim(object->exporter, vma, object))
+			return true;
+	}
+	object->exporter = NULL;
+	return false;
 }
 
 static void peervma_object_fill(struct vm_area_struct *vma,
@@ -122,12 +146,7 @@ static void peervma_object_fill(struct vm_area_struct *vma,
 	object->vma_start = vma->vm_start;
 	object->vma_end = vma->vm_end;
 	object->prot = peervma_vma_prot(vma);
-	object->exporter = peervma_exporter_find(vma);
-	if (object->exporter) {
-		object->kind = object->exporter->kind;
-		object->file = get_file(vma->vm_file);
-		object->exporter->hold(vma, object);
-	} else {
+	if (!peervma_object_hold(vma, object)) {
 		object->kind = peervma_vma_kind(vma);
 		object->reason = object->kind == PEERVMA_VMA_NONE ?
 				 PEERVMA_REASON_NOT_DEVICE :

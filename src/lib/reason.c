@@ -40,10 +40,14 @@ static const char *kernel_reason(unsigned reason)
         return "peervma.ko may not export BARs of this device: see its "
                "parameter bar_export";
     case PEERVMA_REASON_LIMIT:
-        return "as many exports are in use as peervma.ko allows";
+        return "as many exports are in use as peervma.ko allows: see its "
+               "parameters max_exports and max_exports_per_user";
     case PEERVMA_REASON_UNKNOWN_OFFSET:
         return "where in the dma-buf the mapping begins cannot be told: map "
                "the whole dma-buf";
+    case PEERVMA_REASON_NOT_REVOCABLE:
+        return "the driver's dma-buf cannot be taken back from a NIC (it has "
+               "no pin and unpin)";
     }
     return NULL;
 }

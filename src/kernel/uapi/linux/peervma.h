@@ -35,6 +35,9 @@
  *			others)
  *	ESTALE		EXPORT: the device or the object is gone or going
  *			(PEERVMA_REASON_REVOKED)
+ *	EDQUOT		EXPORT: the caller's user, or all users together, hold as
+ *			many exports of the module's own making as they may
+ *			(PEERVMA_REASON_LIMIT)
  *	EMFILE		EXPORT: no file descriptor left
  *
  * Another errno comes unchanged from the exporting driver, with
@@ -78,13 +81,17 @@ enum peervma_reason {
 	PEERVMA_REASON_BAR_POLICY = 13,	/* bar_export forbids it */
 	PEERVMA_REASON_LIMIT = 14,	/* a limit on exports is reached */
 	PEERVMA_REASON_UNKNOWN_OFFSET = 15, /* place in the dma-buf not known */
+	PEERVMA_REASON_NOT_REVOCABLE = 16, /* the dma-buf cannot be taken back */
 };
 
 /* Features, in peervma_info.features. */
 #define PEERVMA_FEATURE_QUERY	0x1ULL
 #define PEERVMA_FEATURE_EXPORT	0x2ULL
+#define PEERVMA_FEATURE_DRIVERS	0x4ULL	/* drivers can register exporters */
+#define PEERVMA_FEATURE_LIMITS	0x8ULL	/* EDQUOT; INFO tells the limits */
 
 #define PEERVMA_INFO_SIZE_VER0	24	/* bytes, first version of the struct */
+#define PEERVMA_INFO_SIZE_VER1	40	/* bytes, with the limits */
 
 /**
  * struct peervma_info - what this module can do
@@ -92,12 +99,21 @@ enum peervma_reason {
  * @flags: in: zero
  * @features: out: PEERVMA_FEATURE_*
  * @kinds: out: bit n set: kind n of enum peervma_vma_kind can be exported
+ * @max_exports: out: how many exports of the module's own making all users may
+ *	hold together; zero if the module does not know this field
+ * @max_exports_per_user: out: how many the caller's user may hold
+ * @exports: out: how many the caller's user holds
+ * @reserved: out: zero
  */
 struct peervma_info {
 	__u32 size;
 	__u32 flags;
 	__aligned_u64 features;
 	__aligned_u64 kinds;
+	__u32 max_exports;
+	__u32 max_exports_per_user;
+	__u32 exports;
+	__u32 reserved;
 };
 
 /* Access that a mapping allows, in peervma_query.prot. */

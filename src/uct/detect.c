@@ -18,7 +18,9 @@
     (UCM_EVENT_VM_MAPPED | UCM_EVENT_VM_UNMAPPED | UCM_EVENT_MMAP | \
      UCM_EVENT_MUNMAP | UCM_EVENT_MREMAP | UCM_EVENT_MADVISE)
 
-#define AFTER_THE_CALL 1000 /* a UCM priority */
+/* UCM priorities; the call itself is made at zero. */
+#define BEFORE_THE_CALL (-1000)
+#define AFTER_THE_CALL 1000
 
 static struct {
     pthread_mutex_t lock;
@@ -82,6 +84,19 @@ static int may_be_device(int fd, int flags)
 }
 
 /*
+ * UCM tells what mmap(MAP_FIXED) replaces, but not what mremap(MREMAP_FIXED)
+ * does: without that, UCX's registration cache keeps what was there.
+ */
+static void tell_replaced(ucm_event_type_t type, ucm_event_t *event, void *arg)
+{
+    (void)type;
+    (void)arg;
+    if (event->mremap.flags & MREMAP_FIXED) {
+        ucm_vm_munmap(event->mremap.new_address, event->mremap.new_size);
+    }
+}
+
+/*
  * UCM tells VM_UNMAPPED before the call, for madvise() too, and the call may
  * fail: what is still mapped then has to be looked at again.
  */
@@ -116,6 +131,10 @@ static void handle_event(ucm_event_type_t type, ucm_event_t *event, void *arg)
         if (event->mremap.result == MAP_FAILED) {
             peervma_notify_map(context, event->mremap.address,
                                event->mremap.old_size);
+            if (event->mremap.flags & MREMAP_FIXED) {
+                peervma_notify_map(context, event->mremap.new_address,
+                                   event->mremap.new_size);
+            }
         } else if (is_marked(event->mremap.address)) {
             mark(event->mremap.result, event->mremap.new_size);
         }
@@ -169,12 +188,17 @@ static ucs_status_t start_events(void)
     if (status != UCS_OK) {
         goto err_close;
     }
+    status = ucm_set_event_handler(UCM_EVENT_MREMAP, BEFORE_THE_CALL,
+                                   tell_replaced, NULL);
+    if (status != UCS_OK) {
+        goto err_unset;
+    }
 
     /* What was mapped before. */
     ret = peervma_region_foreach(context, mark_region, NULL);
     if (ret != 0) {
         status = uct_peervma_status(ret);
-        goto err_unset;
+        goto err_unset_replaced;
     }
 
     detect.context = context;
@@ -182,6 +206,8 @@ static ucs_status_t start_events(void)
     uct_peervma_stats_set_detection("events");
     return UCS_OK;
 
+err_unset_replaced:
+    ucm_unset_event_handler(UCM_EVENT_MREMAP, tell_replaced, NULL);
 err_unset:
     ucm_unset_event_handler(EVENTS, handle_event, context);
 err_close:
@@ -233,6 +259,7 @@ void uct_peervma_detect_stop(void)
     pthread_mutex_lock(&detect.lock);
     if (--detect.users == 0) {
         if (detect.events) {
+            ucm_unset_event_handler(UCM_EVENT_MREMAP, tell_replaced, NULL);
             ucm_unset_event_handler(EVENTS, handle_event, detect.context);
         }
         peervma_context_close(detect.context);

@@ -88,8 +88,7 @@ static void storm_next(storm_t *storm, unsigned round)
     if (round % 2 == 0) {
         map_elsewhere(object);
     }
-    /* UCX is not told of what mremap() replaces, only of what mmap() does. */
-    if (((round % 2 == 0) || (round % 3 != 0)) && (storm->mapped != NULL)) {
+    if ((round % 3 != 0) && (storm->mapped != NULL)) {
         munmap(storm->address, SIZE);
     }
     if (round % 2 == 0) {

@@ -114,3 +114,41 @@ nothing_left() {
     [ "$status" -eq 143 ]
     nothing_left
 }
+
+# The first QEMU of that name leaves a console with TEXT and is gone.
+unlucky_qemu() {
+    local bin=$BATS_TEST_TMPDIR/bin
+    mkdir -p "$bin"
+    cat >"$bin/qemu-system-x86_64" <<END
+#!/bin/bash
+for argument; do
+    case \$argument in
+    file,id=console,path=*) console=\${argument##*path=} ;;
+    *.pid) pidfile=\$argument ;;
+    esac
+done
+[[ ! -e $bin/done ]] || exec $(command -v qemu-system-x86_64) "\$@"
+touch "$bin/done"
+printf '%s\n' '$1' >"\$console"
+echo 999999999 >"\$pidfile"
+END
+    chmod +x "$bin/qemu-system-x86_64"
+    PATH=$bin:$PATH
+}
+
+@test "a node that the emulated CPU let down is booted again" {
+    unlucky_qemu '[    2.7] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI'
+    PEERVMA_TESTBED_NAME=bats-left run "$testbed" up --bare 1
+    [ "$status" -eq 0 ]
+    grep -q 'emulated CPU of a node failed: booting again' <<<"$output"
+    PEERVMA_TESTBED_NAME=bats-left "$testbed" down
+    nothing_left
+}
+
+@test "a node that dies of anything else is not" {
+    unlucky_qemu '[    2.7] Kernel panic - not syncing: no root'
+    PEERVMA_TESTBED_NAME=bats-left run "$testbed" up --bare 1
+    [ "$status" -eq 1 ]
+    grep -q 'node 0 died while it booted' <<<"$output"
+    nothing_left
+}

@@ -87,13 +87,15 @@ err_fd:
 /**
  * peervma_export() - the work of PEERVMA_IOC_EXPORT
  * @export: the range; gets the result
+ * @kind_p: the kind of VMA, left alone as long as none was found
  * @file_p: the dma-buf's file, held, for the reserved descriptor @export->fd;
  *	written on success only
  *
  * Context: Process context of the memory's owner. May sleep.
  * Return: 0 or an errno, as the uAPI header says.
  */
-int peervma_export(struct peervma_export *export, struct file **file_p)
+int peervma_export(struct peervma_export *export, enum peervma_vma_kind *kind_p,
+		   struct file **file_p)
 {
 	struct peervma_object object;
 	u64 end;
@@ -109,6 +111,7 @@ int peervma_export(struct peervma_export *export, struct file **file_p)
 	ret = peervma_object_get(export->addr, &object);
 	if (ret)
 		return ret;
+	*kind_p = object.kind;
 	if (object.vma_end && end > object.vma_end)
 		object.reason = PEERVMA_REASON_CROSSES_VMA;
 	ret = peervma_reason_errno(object.reason);

@@ -28,6 +28,7 @@
 #include <linux/types.h>
 #include <linux/uidgid.h>
 
+struct attribute_group;
 struct device;
 struct dma_buf;
 struct file;
@@ -105,7 +106,8 @@ u64 peervma_kinds(void);
 
 /* query.c, export.c */
 int peervma_query(struct peervma_query *query);
-int peervma_export(struct peervma_export *export, struct file **file_p);
+int peervma_export(struct peervma_export *export, enum peervma_vma_kind *kind_p,
+		   struct file **file_p);
 
 /* registry.c */
 extern const struct peervma_exporter peervma_driver_exporter;
@@ -140,6 +142,29 @@ int peervma_charge(struct peervma_charge *charge,
 void peervma_uncharge(struct peervma_charge *charge);
 unsigned int peervma_exports_held(void);
 void peervma_limits(struct peervma_info *info);
+
+/**
+ * enum peervma_revoke_cause - what ended the memory behind an export
+ * @PEERVMA_REVOKE_UNMAP: the mapping: munmap, mremap, exit
+ * @PEERVMA_REVOKE_UNBIND: a driver was bound to the device or unbound
+ * @PEERVMA_REVOKE_REMOVE: the device was removed
+ * @PEERVMA_REVOKE_POWER: the device left D0
+ * @PEERVMA_REVOKE_POLICY: a parameter forbids it now
+ */
+enum peervma_revoke_cause {
+	PEERVMA_REVOKE_UNMAP,
+	PEERVMA_REVOKE_UNBIND,
+	PEERVMA_REVOKE_REMOVE,
+	PEERVMA_REVOKE_POWER,
+	PEERVMA_REVOKE_POLICY,
+};
+
+/* account.c */
+void peervma_account_request(const struct peervma_export *export,
+			     enum peervma_vma_kind kind, int error);
+void peervma_account_revoke(const struct peervma_charge *charge,
+			    enum peervma_revoke_cause cause);
+extern const struct attribute_group *peervma_groups[];
 
 /* exporter_dmabuf.c */
 extern const struct peervma_exporter peervma_dmabuf_exporter;

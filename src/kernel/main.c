@@ -25,15 +25,20 @@ struct peervma_call {
 		struct peervma_query query;
 		struct peervma_export export;
 	} arg;
+	enum peervma_vma_kind kind;
 	struct file *file;
 	int fd;
 };
 
+/*
+ * @finish is called with what the caller gets, when nothing can fail any more.
+ */
 struct peervma_ioctl {
 	unsigned int cmd;
 	size_t min_size;
 	size_t size;
 	int (*execute)(struct peervma_call *call);
+	void (*finish)(struct peervma_call *call, int ret);
 };
 
 static int peervma_ioctl_info(struct peervma_call *call)
@@ -56,9 +61,22 @@ static int peervma_ioctl_export(struct peervma_call *call)
 {
 	int ret;
 
-	ret = peervma_export(&call->arg.export, &call->file);
+	ret = peervma_export(&call->arg.export, &call->kind, &call->file);
 	call->fd = call->arg.export.fd;
 	return ret;
+}
+
+static void peervma_finish_export(struct peervma_call *call, int ret)
+{
+	peervma_account_request(&call->arg.export, call->kind, ret);
+	if (!call->file)
+		return;
+	if (!ret) {
+		fd_install(call->fd, call->file);
+		return;
+	}
+	put_unused_fd(call->fd);
+	fput(call->file);
 }
 
 static const struct peervma_ioctl peervma_ioctls[] = {
@@ -67,7 +85,8 @@ static const struct peervma_ioctl peervma_ioctls[] = {
 	{ PEERVMA_IOC_QUERY, PEERVMA_QUERY_SIZE_VER0,
 	  sizeof(struct peervma_query), peervma_ioctl_query },
 	{ PEERVMA_IOC_EXPORT, PEERVMA_EXPORT_SIZE_VER0,
-	  sizeof(struct peervma_export), peervma_ioctl_export },
+	  sizeof(struct peervma_export), peervma_ioctl_export,
+	  peervma_finish_export },
 };
 
 static_assert(offsetofend(struct peervma_info, kinds) ==
@@ -112,18 +131,6 @@ static int peervma_copy_out(const struct peervma_ioctl *ioctl,
 	return 0;
 }
 
-static void peervma_finish(struct peervma_call *call, int ret)
-{
-	if (!call->file)
-		return;
-	if (!ret) {
-		fd_install(call->fd, call->file);
-		return;
-	}
-	put_unused_fd(call->fd);
-	fput(call->file);
-}
-
 static long peervma_ioctl(struct file *file, unsigned int cmd,
 			  unsigned long arg)
 {
@@ -144,7 +151,8 @@ static long peervma_ioctl(struct file *file, unsigned int cmd,
 	ret = ioctl->execute(&call);
 	if (peervma_copy_out(ioctl, &call, user, size))
 		ret = -EFAULT;
-	peervma_finish(&call, ret);
+	if (ioctl->finish)
+		ioctl->finish(&call, ret);
 	return ret;
 }
 
@@ -160,6 +168,7 @@ static struct miscdevice peervma_misc = {
 	.name = "peervma",
 	.mode = 0660,
 	.fops = &peervma_fops,
+	.groups = peervma_groups,
 };
 module_misc_device(peervma_misc);
 

@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/io.h>
 #include <linux/mutex.h>
+#include <linux/rwsem.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
@@ -16,6 +17,17 @@
 
 #include "softaccel_drm.h"
 
+/*
+ * Locks, outermost first. mmap_lock, the DRM core's locks and the device's
+ * unplug section (drm_dev_enter) are taken before any of them.
+ *
+ *	reset_lock
+ *		exports_lock
+ *			a dma-buf's reservation lock
+ *	reset_lock
+ *		memory_lock
+ */
+
 /**
  * struct softaccel_device - one bound PCI device
  * @drm: base; all of this lives until its last reference is gone, which may be
@@ -25,13 +37,14 @@
  * @io: its write-combining mapping, for device work and for importers' vmap.
  *	Mapped until the last reference of @drm is gone, for importers may still
  *	look at it when the device is unbound.
- * @memory_lock: protects @mm and @used. Taken under mmap_lock and under the DRM
- *	core's locks.
+ * @reset_lock: read by whoever touches memory, for a page of device work or to
+ *	serve a page fault; written by a reset, from its beginning to its end
+ * @resets: counter, see struct softaccel_info; protected by @reset_lock
+ * @memory_lock: protects @mm and @used
  * @mm: which parts of the memory are in use
  * @used: how many bytes are
  * @exports_lock: protects @exports, and keeps the dma-bufs in it from being
- *	freed. Taken under the DRM core's locks; reservation locks are taken
- *	under it.
+ *	freed
  * @exports: the living dma-bufs of this device, each at its own address. No
  *	reference is held.
  * @cpu_faults: counter, see struct softaccel_info
@@ -44,6 +57,8 @@ struct softaccel_device {
 	phys_addr_t start;
 	u64 size;
 	void __iomem *io;
+	struct rw_semaphore reset_lock; /* resets */
+	u64 resets;
 	struct mutex memory_lock; /* mm, used */
 	struct drm_mm mm;
 	u64 used;
@@ -59,13 +74,13 @@ struct softaccel_device {
  * struct softaccel_object - a buffer in device memory
  * @gem: base
  * @node: its place in the memory, fixed for its lifetime
- * @revoked: the device is gone: importers get nothing any more. Protected by
- *	the reservation lock.
+ * @refusal: what importers get instead of the memory: 0, -EAGAIN while the
+ *	device is reset, or -ENODEV. Protected by the reservation lock.
  */
 struct softaccel_object {
 	struct drm_gem_object gem;
 	struct drm_mm_node node;
-	bool revoked;
+	int refusal;
 };
 
 static inline struct softaccel_device *to_softaccel(struct drm_device *drm)
@@ -92,6 +107,7 @@ static inline void __iomem *softaccel_object_io(struct softaccel_object *obj)
 /* softaccel_gem.c */
 int softaccel_memory_init(struct softaccel_device *sdev, phys_addr_t start,
 			  u64 size);
+void softaccel_memory_clear(struct softaccel_device *sdev);
 int softaccel_ioctl_alloc(struct drm_device *drm, void *data,
 			  struct drm_file *file);
 
@@ -101,7 +117,12 @@ int softaccel_prime_init(struct softaccel_device *sdev);
 struct dma_buf *softaccel_prime_export(struct drm_gem_object *gem, int flags);
 struct drm_gem_object *softaccel_prime_import(struct drm_device *drm,
 					      struct dma_buf *dmabuf);
-void softaccel_prime_revoke_all(struct softaccel_device *sdev);
+void softaccel_prime_revoke_all(struct softaccel_device *sdev, int refusal);
+void softaccel_prime_resume_all(struct softaccel_device *sdev);
+
+/* softaccel_reset.c */
+int softaccel_ioctl_reset(struct drm_device *drm, void *data,
+			  struct drm_file *file);
 
 /* softaccel_work.c */
 int softaccel_work_clear(struct softaccel_object *obj);

@@ -101,6 +101,11 @@ int softaccel_info(int fd, struct softaccel_info *info_p)
     return ret;
 }
 
+int softaccel_reset(int fd)
+{
+    return softaccel_ioctl(fd, DRM_IOCTL_SOFTACCEL_RESET, NULL);
+}
+
 int softaccel_handle_close(int fd, uint32_t handle)
 {
     struct drm_gem_close arg = {.handle = handle};

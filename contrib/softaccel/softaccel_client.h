@@ -56,6 +56,13 @@ int softaccel_open_index(unsigned index, int *fd_p);
 int softaccel_info(int fd, struct softaccel_info *info_p);
 
 /**
+ * Reset the device: all contents of its memory are lost and read as zero, for
+ * all its users; importers of its dma-bufs have to map or register again.
+ * -EACCES without CAP_SYS_ADMIN.
+ */
+int softaccel_reset(int fd);
+
+/**
  * Allocate at least `size` bytes of device memory, zeroed, and map them.
  *
  * No page of the mapping is touched, so the CPU fault counter does not move.

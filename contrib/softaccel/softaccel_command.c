@@ -13,13 +13,16 @@ static const char usage[] =
     "usage: softaccel info\n"
     "       softaccel fill LENGTH SEED\n"
     "       softaccel pattern LENGTH SEED\n"
+    "       softaccel reset\n"
     "\n"
     "info     print the first accelerator's size and counters\n"
     "fill     let it fill a new buffer of LENGTH bytes with the pattern of\n"
     "         SEED; print where in its memory the buffer lies and the CRC-32\n"
     "         it computes of it. The bytes stay there until the memory is\n"
     "         allocated again.\n"
-    "pattern  write the same bytes to standard output, computed by the CPU\n";
+    "pattern  write the same bytes to standard output, computed by the CPU\n"
+    "reset    reset it: all that is in its memory is lost, for all its users;\n"
+    "         root only\n";
 
 static int fail(const char *what, int error)
 {
@@ -27,11 +30,13 @@ static int fail(const char *what, int error)
     return 1;
 }
 
-static int print_info(int fd)
+static int print_info(int fd, size_t length, uint32_t seed)
 {
     struct softaccel_info info;
     int ret;
 
+    (void)length;
+    (void)seed;
     ret = softaccel_info(fd, &info);
     if (ret != 0)
         return fail("reading the counters", ret);
@@ -43,6 +48,7 @@ static int print_info(int fd)
     printf("attaches %" PRIu64 "\n", (uint64_t)info.attaches);
     printf("vmaps %" PRIu64 "\n", (uint64_t)info.vmaps);
     printf("revokes %" PRIu64 "\n", (uint64_t)info.revokes);
+    printf("resets %" PRIu64 "\n", (uint64_t)info.resets);
     return 0;
 }
 
@@ -67,10 +73,21 @@ static int fill(int fd, size_t length, uint32_t seed)
     return ret == 0 ? 0 : fail("device work", ret);
 }
 
-static int print_pattern(size_t length, uint32_t seed)
+static int reset(int fd, size_t length, uint32_t seed)
+{
+    int ret;
+
+    (void)length;
+    (void)seed;
+    ret = softaccel_reset(fd);
+    return ret == 0 ? 0 : fail("resetting", ret);
+}
+
+static int print_pattern(int fd, size_t length, uint32_t seed)
 {
     size_t i;
 
+    (void)fd;
     for (i = 0; i < length; i++)
         putchar(softaccel_pattern(seed, i));
     return fflush(stdout) == 0 ? 0 : fail("standard output", -errno);
@@ -90,31 +107,54 @@ static int parse(const char *text, uintmax_t max, uintmax_t *value_p)
     return 0;
 }
 
+static const struct command {
+    const char *name;
+    int arguments; /* 0, or 2: LENGTH and SEED */
+    int on_device;
+    int (*run)(int fd, size_t length, uint32_t seed);
+} commands[] = {
+    {"info", 0, 1, print_info},
+    {"fill", 2, 1, fill},
+    {"pattern", 2, 0, print_pattern},
+    {"reset", 0, 1, reset},
+};
+
+static const struct command *find_command(int argc, char **argv)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(commands) / sizeof(*commands); i++)
+        if (argc == 2 + commands[i].arguments &&
+            strcmp(argv[1], commands[i].name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
 int main(int argc, char **argv)
 {
     uintmax_t length = 0, seed = 0;
-    int fd, ret;
+    const struct command *command;
+    int fd = -1, ret;
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0)
         return fputs(usage, stdout) < 0;
 
-    if (!(argc == 2 && strcmp(argv[1], "info") == 0) &&
-        !(argc == 4 &&
-          (strcmp(argv[1], "fill") == 0 || strcmp(argv[1], "pattern") == 0) &&
-          parse(argv[2], SIZE_MAX, &length) == 0 &&
-          parse(argv[3], UINT32_MAX, &seed) == 0)) {
+    command = argc < 2 ? NULL : find_command(argc, argv);
+    if (command == NULL ||
+        (command->arguments == 2 && (parse(argv[2], SIZE_MAX, &length) != 0 ||
+                                     parse(argv[3], UINT32_MAX, &seed) != 0))) {
         fputs(usage, stderr);
         return 2;
     }
 
-    if (argv[1][0] == 'p')
-        return print_pattern(length, (uint32_t)seed);
+    if (command->on_device) {
+        ret = softaccel_open(&fd);
+        if (ret != 0)
+            return fail("opening an accelerator", ret);
+    }
 
-    ret = softaccel_open(&fd);
-    if (ret != 0)
-        return fail("opening an accelerator", ret);
-
-    ret = argc == 2 ? print_info(fd) : fill(fd, length, (uint32_t)seed);
-    close(fd);
+    ret = command->run(fd, length, (uint32_t)seed);
+    if (fd >= 0)
+        close(fd);
     return ret;
 }

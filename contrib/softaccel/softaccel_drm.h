@@ -18,12 +18,24 @@
  *	ENOSPC	no such hole in device memory (ALLOC)
  *	ENOMEM	out of main memory
  *	EINTR	a fatal signal; how much of the work was done is not known
+ *	ECANCELED the device was reset in the midst of the work (FILL, CHECKSUM,
+ *		ADD): the contents of its buffers are gone
+ *	EACCES	the caller lacks CAP_SYS_ADMIN (RESET)
  *	ENODEV	the device was unbound: also any later ioctl and mmap, while
  *		access to an old mapping raises SIGBUS
  *
  * A dma-buf can be mapped and be imported by its own device; otherwise only
  * importers that can be told to stop may attach (EOPNOTSUPP), and only those
  * that allow peer-to-peer get DMA addresses. This device imports no others'.
+ *
+ * RESET is what a device reset is for memory on a device: everything in it is
+ * lost, for all its users, and nothing else is. Handles, mappings, offsets and
+ * dma-bufs stay, and what they stand for reads as zero. Importers are told and
+ * have to stop, as for unbinding; afterwards they may map again, but what they
+ * mapped before is void: a NIC's memory region has to be registered anew. While
+ * it lasts, importers get EAGAIN and page faults wait. @resets of struct
+ * softaccel_info tells a user whether his data survived. As such things go, it
+ * is root's alone.
  */
 #ifndef SOFTACCEL_DRM_H
 #define SOFTACCEL_DRM_H
@@ -43,7 +55,8 @@
  * @vmaps: out: kernel mappings given to importers, likewise; a dma-buf's
  *	importers share one
  * @revokes: out: importers told that their memory is gone, since the module
- *	was loaded, on all its devices: it is unbinding that revokes
+ *	was loaded, on all its devices: by unbinding or by a reset
+ * @resets: out: resets since the driver was bound
  */
 struct softaccel_info {
 	__u64 memory_size;
@@ -53,6 +66,7 @@ struct softaccel_info {
 	__u64 attaches;
 	__u64 vmaps;
 	__u64 revokes;
+	__u64 resets;
 };
 
 /**
@@ -148,6 +162,7 @@ struct softaccel_add {
 #define DRM_SOFTACCEL_FILL	0x02
 #define DRM_SOFTACCEL_CHECKSUM	0x03
 #define DRM_SOFTACCEL_ADD	0x04
+#define DRM_SOFTACCEL_RESET	0x05
 
 #define DRM_IOCTL_SOFTACCEL_INFO \
 	DRM_IOR(DRM_COMMAND_BASE + DRM_SOFTACCEL_INFO, struct softaccel_info)
@@ -160,5 +175,7 @@ struct softaccel_add {
 		 struct softaccel_checksum)
 #define DRM_IOCTL_SOFTACCEL_ADD \
 	DRM_IOW(DRM_COMMAND_BASE + DRM_SOFTACCEL_ADD, struct softaccel_add)
+#define DRM_IOCTL_SOFTACCEL_RESET \
+	DRM_IO(DRM_COMMAND_BASE + DRM_SOFTACCEL_RESET)
 
 #endif

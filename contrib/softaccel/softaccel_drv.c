@@ -29,6 +29,10 @@ static int softaccel_ioctl_info(struct drm_device *drm, void *data,
 	info->memory_used = sdev->used;
 	mutex_unlock(&sdev->memory_lock);
 
+	down_read(&sdev->reset_lock);
+	info->resets = sdev->resets;
+	up_read(&sdev->reset_lock);
+
 	info->memory_size = sdev->size;
 	info->cpu_faults = atomic64_read(&sdev->cpu_faults);
 	info->exports = atomic64_read(&sdev->export_count);
@@ -49,6 +53,8 @@ static const struct drm_ioctl_desc softaccel_ioctls[] = {
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(SOFTACCEL_ADD, softaccel_ioctl_add,
 			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(SOFTACCEL_RESET, softaccel_ioctl_reset,
+			  DRM_RENDER_ALLOW | DRM_ROOT_ONLY),
 };
 
 static const struct file_operations softaccel_render_fops = {
@@ -131,7 +137,10 @@ static void softaccel_remove(struct pci_dev *pdev)
 	 * and no CPU mapping is left; then the importers have to let go.
 	 */
 	drm_dev_unplug(&sdev->drm);
-	softaccel_prime_revoke_all(sdev);
+
+	mutex_lock(&sdev->exports_lock);
+	softaccel_prime_revoke_all(sdev, -ENODEV);
+	mutex_unlock(&sdev->exports_lock);
 }
 
 static const struct pci_device_id softaccel_ids[] = {

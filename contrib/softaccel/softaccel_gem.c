@@ -23,6 +23,7 @@ int softaccel_memory_init(struct softaccel_device *sdev, phys_addr_t start,
 {
 	int ret;
 
+	init_rwsem(&sdev->reset_lock);
 	ret = drmm_mutex_init(&sdev->drm, &sdev->memory_lock);
 	if (ret)
 		return ret;
@@ -51,6 +52,32 @@ static int softaccel_memory_take(struct softaccel_device *sdev,
 	return ret;
 }
 
+/**
+ * softaccel_memory_clear - zero all that is allocated
+ * @sdev: the device, in a reset
+ *
+ * Context: @sdev->reset_lock held for writing; may sleep.
+ */
+void softaccel_memory_clear(struct softaccel_device *sdev)
+{
+	struct drm_mm_node *node;
+	u64 offset;
+
+	lockdep_assert_held_write(&sdev->reset_lock);
+	mutex_lock(&sdev->memory_lock);
+	drm_mm_for_each_node(node, &sdev->mm) {
+		for (offset = 0; offset < node->size; offset += PAGE_SIZE) {
+			memset_io(sdev->io + node->start + offset, 0,
+				  PAGE_SIZE);
+			cond_resched();
+		}
+	}
+	mutex_unlock(&sdev->memory_lock);
+
+	/* Out of the write-combining buffers, before anybody looks again. */
+	wmb();
+}
+
 static void softaccel_gem_free(struct drm_gem_object *gem)
 {
 	struct softaccel_device *sdev = to_softaccel(gem->dev);
@@ -72,6 +99,7 @@ static vm_fault_t softaccel_gem_fault(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct softaccel_object *obj = to_softaccel_object(vma->vm_private_data);
 	struct drm_gem_object *gem = &obj->gem;
+	struct softaccel_device *sdev = to_softaccel(gem->dev);
 	unsigned long pgoff = vmf->pgoff - drm_vma_node_start(&gem->vma_node);
 	vm_fault_t ret;
 	int idx;
@@ -83,9 +111,11 @@ static vm_fault_t softaccel_gem_fault(struct vm_fault *vmf)
 	if (!drm_dev_enter(gem->dev, &idx))
 		return VM_FAULT_SIGBUS;
 
-	atomic64_inc(&to_softaccel(gem->dev)->cpu_faults);
+	atomic64_inc(&sdev->cpu_faults);
+	down_read(&sdev->reset_lock);
 	ret = vmf_insert_pfn(vma, vmf->address,
 			     PHYS_PFN(softaccel_object_phys(obj)) + pgoff);
+	up_read(&sdev->reset_lock);
 	drm_dev_exit(idx);
 	return ret;
 }

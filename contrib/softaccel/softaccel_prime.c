@@ -23,7 +23,7 @@
 /* Lengths in a scatterlist are 32 bits wide. */
 #define SOFTACCEL_MAX_SEGMENT SZ_1G
 
-/* Since the module was loaded: it is unbinding that revokes. */
+/* Since the module was loaded: most are told when their device goes. */
 atomic64_t softaccel_revokes;
 
 int softaccel_prime_init(struct softaccel_device *sdev)
@@ -55,7 +55,7 @@ static int softaccel_dmabuf_attach(struct dma_buf *dmabuf,
 static int softaccel_dmabuf_pin(struct dma_buf_attachment *attach)
 {
 	dma_resv_assert_held(attach->dmabuf->resv);
-	return softaccel_dmabuf_object(attach->dmabuf)->revoked ? -ENODEV : 0;
+	return softaccel_dmabuf_object(attach->dmabuf)->refusal;
 }
 
 /* Nothing to undo; the dma-buf core wants both or none. */
@@ -101,8 +101,8 @@ static struct sg_table *softaccel_dmabuf_map(struct dma_buf_attachment *attach,
 	dma_addr_t addr;
 
 	dma_resv_assert_held(attach->dmabuf->resv);
-	if (obj->revoked)
-		return ERR_PTR(-ENODEV);
+	if (obj->refusal)
+		return ERR_PTR(obj->refusal);
 
 	if (!attach->peer2peer)
 		return ERR_PTR(-EOPNOTSUPP);
@@ -133,15 +133,15 @@ static void softaccel_dmabuf_unmap(struct dma_buf_attachment *attach,
 
 /*
  * The dma-buf core warns when this fails. An importer that pins first, under
- * the same lock, has its ENODEV from there.
+ * the same lock, has its error from there.
  */
 static int softaccel_dmabuf_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct softaccel_object *obj = softaccel_dmabuf_object(dmabuf);
 
 	dma_resv_assert_held(dmabuf->resv);
-	if (obj->revoked)
-		return -ENODEV;
+	if (obj->refusal)
+		return obj->refusal;
 
 	/* Who maps without being attached could not be told to stop. */
 	if (list_empty(&dmabuf->attachments))
@@ -243,12 +243,13 @@ struct drm_gem_object *softaccel_prime_import(struct drm_device *drm,
 	return gem;
 }
 
-static void softaccel_dmabuf_revoke(struct dma_buf *dmabuf)
+/* Importers get @refusal from now on, and have stopped when this returns. */
+static void softaccel_dmabuf_revoke(struct dma_buf *dmabuf, int refusal)
 {
 	struct softaccel_object *obj = softaccel_dmabuf_object(dmabuf);
 
 	dma_resv_lock(dmabuf->resv, NULL);
-	obj->revoked = true;
+	obj->refusal = refusal;
 	atomic64_add(list_count_nodes(&dmabuf->attachments),
 		     &softaccel_revokes);
 	softaccel_dmabuf_notify(dmabuf);
@@ -259,18 +260,41 @@ static void softaccel_dmabuf_revoke(struct dma_buf *dmabuf)
 
 /**
  * softaccel_prime_revoke_all - take device memory back from all importers
- * @sdev: the device, unplugged, so that no export begins any more
+ * @sdev: the device
+ * @refusal: what they get instead: -ENODEV, the device being unplugged, so that
+ *	no export begins any more; or -EAGAIN until softaccel_prime_resume_all()
  *
- * Context: may sleep; waits for importers that are still stopping.
+ * Context: @sdev->exports_lock held, so no dma-buf comes or goes: exporting
+ * waits, as does the last dma_buf_put(). May sleep; waits for importers that
+ * are still stopping.
  */
-void softaccel_prime_revoke_all(struct softaccel_device *sdev)
+void softaccel_prime_revoke_all(struct softaccel_device *sdev, int refusal)
 {
 	struct dma_buf *dmabuf;
 	unsigned long index;
 
 	/* One that is being released is here yet, and has no importers. */
-	mutex_lock(&sdev->exports_lock);
+	lockdep_assert_held(&sdev->exports_lock);
 	xa_for_each(&sdev->exports, index, dmabuf)
-		softaccel_dmabuf_revoke(dmabuf);
-	mutex_unlock(&sdev->exports_lock);
+		softaccel_dmabuf_revoke(dmabuf, refusal);
+}
+
+/**
+ * softaccel_prime_resume_all - give device memory to importers again
+ * @sdev: the device
+ *
+ * Context: @sdev->exports_lock held since softaccel_prime_revoke_all(). May
+ * sleep.
+ */
+void softaccel_prime_resume_all(struct softaccel_device *sdev)
+{
+	struct dma_buf *dmabuf;
+	unsigned long index;
+
+	lockdep_assert_held(&sdev->exports_lock);
+	xa_for_each(&sdev->exports, index, dmabuf) {
+		dma_resv_lock(dmabuf->resv, NULL);
+		softaccel_dmabuf_object(dmabuf)->refusal = 0;
+		dma_resv_unlock(dmabuf->resv);
+	}
 }

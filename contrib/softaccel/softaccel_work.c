@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the accelerator computes. "The device" is this code: it goes through
- * device memory a page at a time, each page between drm_dev_enter() and
- * drm_dev_exit(), so that unbinding waits for one page and not for the work.
+ * device memory a page at a time, each page between softaccel_work_enter() and
+ * softaccel_work_exit(), so that unbinding and a reset wait for one page and not
+ * for the work.
  */
 #include <linux/crc32.h>
 #include <linux/overflow.h>
@@ -13,60 +14,94 @@
 
 #include "softaccel.h"
 
-static int softaccel_work_enter(struct softaccel_object *obj, int *idx)
+/*
+ * A page of the work that was begun when the device had seen @resets resets:
+ * 0, after which softaccel_work_exit() is due, -EINTR, -ENODEV or -ECANCELED.
+ */
+static int softaccel_work_enter(struct softaccel_object *obj, u64 resets,
+				int *idx)
 {
+	struct softaccel_device *sdev = to_softaccel(obj->gem.dev);
+
 	cond_resched();
 	if (fatal_signal_pending(current))
 		return -EINTR;
 
-	return drm_dev_enter(obj->gem.dev, idx) ? 0 : -ENODEV;
+	if (!drm_dev_enter(&sdev->drm, idx))
+		return -ENODEV;
+
+	down_read(&sdev->reset_lock);
+	if (sdev->resets == resets)
+		return 0;
+
+	up_read(&sdev->reset_lock);
+	drm_dev_exit(*idx);
+	return -ECANCELED;
 }
 
-static int softaccel_work_read(struct softaccel_object *obj, u64 offset,
-			       void *data, size_t length)
+static void softaccel_work_exit(struct softaccel_object *obj, int idx)
+{
+	up_read(&to_softaccel(obj->gem.dev)->reset_lock);
+	drm_dev_exit(idx);
+}
+
+static u64 softaccel_work_resets(struct drm_device *drm)
+{
+	struct softaccel_device *sdev = to_softaccel(drm);
+	u64 resets;
+
+	down_read(&sdev->reset_lock);
+	resets = sdev->resets;
+	up_read(&sdev->reset_lock);
+	return resets;
+}
+
+static int softaccel_work_read(struct softaccel_object *obj, u64 resets,
+			       u64 offset, void *data, size_t length)
 {
 	int idx, ret;
 
-	ret = softaccel_work_enter(obj, &idx);
+	ret = softaccel_work_enter(obj, resets, &idx);
 	if (ret)
 		return ret;
 
 	memcpy_fromio(data, softaccel_object_io(obj) + offset, length);
-	drm_dev_exit(idx);
+	softaccel_work_exit(obj, idx);
 	return 0;
 }
 
-static int softaccel_work_write(struct softaccel_object *obj, u64 offset,
-				const void *data, size_t length)
+static int softaccel_work_write(struct softaccel_object *obj, u64 resets,
+				u64 offset, const void *data, size_t length)
 {
 	int idx, ret;
 
-	ret = softaccel_work_enter(obj, &idx);
+	ret = softaccel_work_enter(obj, resets, &idx);
 	if (ret)
 		return ret;
 
 	memcpy_toio(softaccel_object_io(obj) + offset, data, length);
-	drm_dev_exit(idx);
+	softaccel_work_exit(obj, idx);
 	return 0;
 }
 
 /* Zero all of @obj. Returns 0, -EINTR or -ENODEV. */
 int softaccel_work_clear(struct softaccel_object *obj)
 {
-	u64 offset;
-	int idx, ret;
+	u64 offset, resets = softaccel_work_resets(obj->gem.dev);
+	int idx, ret = 0;
 
 	for (offset = 0; offset < obj->gem.size; offset += PAGE_SIZE) {
-		ret = softaccel_work_enter(obj, &idx);
+		ret = softaccel_work_enter(obj, resets, &idx);
 		if (ret)
-			return ret;
+			break;
 		memset_io(softaccel_object_io(obj) + offset, 0, PAGE_SIZE);
-		drm_dev_exit(idx);
+		softaccel_work_exit(obj, idx);
 	}
 
 	/* Out of the write-combining buffers, before anybody else looks. */
 	wmb();
-	return 0;
+	/* A reset does the same. */
+	return ret == -ECANCELED ? 0 : ret;
 }
 
 /* The object of @handle, a reference of it, if @length bytes at @offset are. */
@@ -98,27 +133,85 @@ static u32 softaccel_mix(u32 x)
 	return x;
 }
 
-static int softaccel_work_fill(struct softaccel_object *obj, u64 offset,
-			       u64 length, u32 seed)
+/**
+ * struct softaccel_range - a range of a buffer that the device goes through
+ * @obj: the buffer
+ * @resets: resets when the work was begun
+ * @page: room for a page
+ * @value: what is carried from page to page: FILL's seed, CHECKSUM's checksum
+ */
+struct softaccel_range {
+	struct softaccel_object *obj;
+	u64 resets;
+	void *page;
+	u32 value;
+};
+
+/* What is done with the @length bytes, at most a page, at @offset. */
+typedef int (*softaccel_step)(struct softaccel_range *range, u64 offset,
+			      size_t length);
+
+static int softaccel_fill_step(struct softaccel_range *range, u64 offset,
+			       size_t length)
 {
-	__le32 *page;
-	size_t i, n;
-	u64 done;
+	__le32 *words = range->page;
+	size_t i;
+
+	for (i = 0; i < DIV_ROUND_UP(length, 4); i++)
+		words[i] = cpu_to_le32(softaccel_mix(range->value++));
+	return softaccel_work_write(range->obj, range->resets, offset, words,
+				    length);
+}
+
+static int softaccel_checksum_step(struct softaccel_range *range, u64 offset,
+				   size_t length)
+{
+	int ret;
+
+	ret = softaccel_work_read(range->obj, range->resets, offset,
+				  range->page, length);
+	if (!ret)
+		range->value = crc32_le(range->value, range->page, length);
+	return ret;
+}
+
+static int softaccel_work_steps(struct softaccel_range *range, u64 offset,
+				u64 length, softaccel_step step)
+{
+	size_t n;
 	int ret = 0;
 
-	page = kmalloc(PAGE_SIZE, GFP_KERNEL);
-	if (!page)
+	range->page = kmalloc(PAGE_SIZE, GFP_KERNEL);
+	if (!range->page)
 		return -ENOMEM;
 
-	for (done = 0; done < length && !ret; done += n) {
-		n = min_t(u64, length - done, PAGE_SIZE);
-		for (i = 0; i < DIV_ROUND_UP(n, 4); i++)
-			page[i] = cpu_to_le32(softaccel_mix(seed++));
-		ret = softaccel_work_write(obj, offset + done, page, n);
+	/* What the caller stored may be in write-combining buffers yet. */
+	mb();
+	for (; length && !ret; offset += n, length -= n) {
+		n = min_t(u64, length, PAGE_SIZE);
+		ret = step(range, offset, n);
 	}
 
 	wmb(); /* as in softaccel_work_clear() */
-	kfree(page);
+	kfree(range->page);
+	return ret;
+}
+
+/* Go through @length bytes at @offset of the buffer @handle by @step. */
+static int softaccel_work_range(struct drm_file *file, u32 handle, u64 offset,
+				u64 length, softaccel_step step, u32 *value)
+{
+	struct softaccel_range range = { .value = *value };
+	int ret;
+
+	range.obj = softaccel_work_lookup(file, handle, offset, length);
+	if (IS_ERR(range.obj))
+		return PTR_ERR(range.obj);
+
+	range.resets = softaccel_work_resets(range.obj->gem.dev);
+	ret = softaccel_work_steps(&range, offset, length, step);
+	*value = range.value;
+	drm_gem_object_put(&range.obj->gem);
 	return ret;
 }
 
@@ -126,67 +219,28 @@ int softaccel_ioctl_fill(struct drm_device *drm, void *data,
 			 struct drm_file *file)
 {
 	struct softaccel_fill *args = data;
-	struct softaccel_object *obj;
-	int ret;
+	u32 seed = args->seed;
 
 	if (args->pad || args->pad2)
 		return -EINVAL;
 
-	obj = softaccel_work_lookup(file, args->handle, args->offset,
-				    args->length);
-	if (IS_ERR(obj))
-		return PTR_ERR(obj);
-
-	ret = softaccel_work_fill(obj, args->offset, args->length, args->seed);
-	drm_gem_object_put(&obj->gem);
-	return ret;
-}
-
-static int softaccel_work_checksum(struct softaccel_object *obj, u64 offset,
-				   u64 length, u32 *checksum)
-{
-	u32 crc = ~0;
-	u64 done;
-	size_t n;
-	void *page;
-	int ret = 0;
-
-	page = kmalloc(PAGE_SIZE, GFP_KERNEL);
-	if (!page)
-		return -ENOMEM;
-
-	/* What the caller stored may be in write-combining buffers yet. */
-	mb();
-	for (done = 0; done < length && !ret; done += n) {
-		n = min_t(u64, length - done, PAGE_SIZE);
-		ret = softaccel_work_read(obj, offset + done, page, n);
-		if (!ret)
-			crc = crc32_le(crc, page, n);
-	}
-
-	kfree(page);
-	*checksum = ~crc;
-	return ret;
+	return softaccel_work_range(file, args->handle, args->offset,
+				    args->length, softaccel_fill_step, &seed);
 }
 
 int softaccel_ioctl_checksum(struct drm_device *drm, void *data,
 			     struct drm_file *file)
 {
 	struct softaccel_checksum *args = data;
-	struct softaccel_object *obj;
+	u32 crc = ~0;
 	int ret;
 
 	if (args->pad || args->pad2)
 		return -EINVAL;
 
-	obj = softaccel_work_lookup(file, args->handle, args->offset,
-				    args->length);
-	if (IS_ERR(obj))
-		return PTR_ERR(obj);
-
-	ret = softaccel_work_checksum(obj, args->offset, args->length,
-				      &args->checksum);
-	drm_gem_object_put(&obj->gem);
+	ret = softaccel_work_range(file, args->handle, args->offset,
+				   args->length, softaccel_checksum_step, &crc);
+	args->checksum = ~crc;
 	return ret;
 }
 
@@ -239,8 +293,8 @@ enum { SOFTACCEL_DST, SOFTACCEL_A, SOFTACCEL_B, SOFTACCEL_OPERANDS };
 static int softaccel_work_add(const struct softaccel_operand *op, u64 length,
 			      u32 type)
 {
+	u64 done, resets = softaccel_work_resets(op->obj->gem.dev);
 	void *a, *b;
-	u64 done;
 	size_t n;
 	int ret = 0;
 
@@ -249,19 +303,19 @@ static int softaccel_work_add(const struct softaccel_operand *op, u64 length,
 		return -ENOMEM;
 	b = a + PAGE_SIZE;
 
-	mb(); /* as in softaccel_work_checksum() */
+	mb(); /* as in softaccel_work_steps() */
 	for (done = 0; done < length && !ret; done += n) {
 		n = min_t(u64, length - done, PAGE_SIZE);
-		ret = softaccel_work_read(op[SOFTACCEL_A].obj,
+		ret = softaccel_work_read(op[SOFTACCEL_A].obj, resets,
 					  op[SOFTACCEL_A].offset + done, a, n);
 		if (ret)
 			break;
-		ret = softaccel_work_read(op[SOFTACCEL_B].obj,
+		ret = softaccel_work_read(op[SOFTACCEL_B].obj, resets,
 					  op[SOFTACCEL_B].offset + done, b, n);
 		if (ret)
 			break;
 		softaccel_add_elements(a, b, n, type);
-		ret = softaccel_work_write(op[SOFTACCEL_DST].obj,
+		ret = softaccel_work_write(op[SOFTACCEL_DST].obj, resets,
 					   op[SOFTACCEL_DST].offset + done,
 					   a, n);
 	}

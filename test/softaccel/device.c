@@ -191,3 +191,34 @@ int importer_open(int dmabuf_fd, enum softaccel_importer_kind kind)
     }
     return fd;
 }
+
+void device_use_begin(device_use_t *use)
+{
+    uint8_t value;
+    void *ptr;
+
+    use->fd = device_open();
+    use->pci = device_pci(use->fd);
+    use->buffer = device_buffer(use->fd, DEVICE_USE_SIZE);
+    use->dmabuf_fd = device_export(&use->buffer);
+    assert_int_equal(device_mmap(use->dmabuf_fd, DEVICE_USE_SIZE,
+                                 PROT_READ | PROT_WRITE, MAP_SHARED, 0, &ptr),
+                     0);
+    use->dmabuf_ptr = ptr;
+    use->importer = importer_open(use->dmabuf_fd, SOFTACCEL_IMPORTER_PEER);
+    assert_true(use->importer >= 0);
+    assert_int_equal(device_ioctl(use->importer, SOFTACCEL_IMPORTER_VMAP, NULL),
+                     0);
+    assert_int_equal(softaccel_fill(&use->buffer, 0, DEVICE_USE_SIZE, 1), 0);
+    assert_int_equal(device_peek(use->buffer.ptr, &value), 0);
+    assert_int_equal(device_peek(use->dmabuf_ptr, &value), 0);
+}
+
+void device_use_end(device_use_t *use)
+{
+    munmap(use->dmabuf_ptr, DEVICE_USE_SIZE);
+    munmap(use->buffer.ptr, DEVICE_USE_SIZE);
+    close(use->importer);
+    close(use->dmabuf_fd);
+    close(use->fd);
+}

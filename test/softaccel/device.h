@@ -58,6 +58,24 @@ void device_bind(const device_pci_t *pci);
 /** Write `text` to a file of sysfs. */
 void device_sysfs_write(const char *path, const char *text);
 
+/** A buffer of the first accelerator, in every kind of use. */
+typedef struct device_use {
+    int fd;
+    device_pci_t pci;
+    softaccel_buffer_t buffer; /* filled with the pattern of seed 1 */
+    int dmabuf_fd;
+    uint8_t *dmabuf_ptr; /* its mapping */
+    int importer;        /* attached as a peer, and has it mapped */
+} device_use_t;
+
+#define DEVICE_USE_SIZE ((size_t)16384)
+
+/** In both mappings page 0 has a page table entry, the others have none. */
+void device_use_begin(device_use_t *use);
+
+/** Also when the device is gone. */
+void device_use_end(device_use_t *use);
+
 /** An attachment to a dma-buf, as a descriptor of the test's importer. */
 int importer_open(int dmabuf_fd, enum softaccel_importer_kind kind);
 

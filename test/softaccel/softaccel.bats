@@ -35,6 +35,22 @@ field() {
     tap_on 0 softaccel_prime
 }
 
+@test "reset at any moment: contents lost, importers told, no stale byte" {
+    tap_on 0 softaccel_reset
+}
+
+@test "the command resets, and only for root" {
+    local resets
+    run on 0 softaccel info
+    resets=$(field resets)
+    on 0 softaccel reset
+    run on_user 0 softaccel reset
+    [ "$status" -eq 1 ]
+    [ "$output" = "softaccel: resetting: Permission denied" ]
+    run on 0 softaccel info
+    [ "$(field resets)" -eq "$((resets + 1))" ]
+}
+
 @test "unbinding at any moment: SIGBUS, ENODEV and importers told" {
     tap_on 0 softaccel_unbind
 }
@@ -72,6 +88,7 @@ field() {
     tap_on 0 softaccel_memory
     tap_on 0 softaccel_mapping
     tap_on 0 softaccel_prime
+    tap_on 0 softaccel_reset
     tap_on 0 softaccel_unbind
     on 0 modprobe -r softaccel
     on 0 modprobe softaccel

@@ -13,57 +13,15 @@
 #include <unistd.h>
 
 #define PAGE ((size_t)4096)
-#define SIZE (4 * PAGE)
-
-/* A buffer in every kind of use, of a device that goes. */
-typedef struct use {
-    int fd;
-    device_pci_t pci;
-    softaccel_buffer_t buffer;
-    int dmabuf_fd;
-    uint8_t *dmabuf_ptr;
-    int importer;
-} use_t;
-
-static void use_begin(use_t *use)
-{
-    uint8_t value;
-    void *ptr;
-
-    use->fd = device_open();
-    use->pci = device_pci(use->fd);
-    use->buffer = device_buffer(use->fd, SIZE);
-    use->dmabuf_fd = device_export(&use->buffer);
-    assert_int_equal(device_mmap(use->dmabuf_fd, SIZE, PROT_READ | PROT_WRITE,
-                                 MAP_SHARED, 0, &ptr),
-                     0);
-    use->dmabuf_ptr = ptr;
-    use->importer = importer_open(use->dmabuf_fd, SOFTACCEL_IMPORTER_PEER);
-    assert_true(use->importer >= 0);
-    assert_int_equal(device_ioctl(use->importer, SOFTACCEL_IMPORTER_VMAP, NULL),
-                     0);
-    assert_int_equal(softaccel_fill(&use->buffer, 0, SIZE, 1), 0);
-    /* Page 0 has a page table entry, the others none. */
-    assert_int_equal(device_peek(use->buffer.ptr, &value), 0);
-    assert_int_equal(device_peek(use->dmabuf_ptr, &value), 0);
-}
-
-static void use_end(use_t *use)
-{
-    munmap(use->dmabuf_ptr, SIZE);
-    munmap(use->buffer.ptr, SIZE);
-    close(use->importer);
-    close(use->dmabuf_fd);
-    close(use->fd);
-}
+#define SIZE DEVICE_USE_SIZE
 
 static void mappings_raise_SIGBUS(void **state)
 {
     uint8_t value;
-    use_t use;
+    device_use_t use;
 
     (void)state;
-    use_begin(&use);
+    device_use_begin(&use);
     device_unbind(&use.pci);
     assert_int_equal(device_peek(use.buffer.ptr, &value), SIGBUS);
     assert_int_equal(device_poke(use.buffer.ptr, 1), SIGBUS);
@@ -75,7 +33,7 @@ static void mappings_raise_SIGBUS(void **state)
     /* A new device is no way back to the old one's memory. */
     assert_int_equal(device_peek(use.buffer.ptr, &value), SIGBUS);
     assert_int_equal(device_peek(use.dmabuf_ptr, &value), SIGBUS);
-    use_end(&use);
+    device_use_end(&use);
 }
 
 static void calls_are_ENODEV(void **state)
@@ -84,11 +42,11 @@ static void calls_are_ENODEV(void **state)
     softaccel_buffer_t other;
     uint32_t checksum, handle;
     int dmabuf_fd;
-    use_t use;
+    device_use_t use;
     void *ptr;
 
     (void)state;
-    use_begin(&use);
+    device_use_begin(&use);
     device_unbind(&use.pci);
     assert_int_equal(softaccel_info(use.fd, &info), -ENODEV);
     assert_int_equal(softaccel_buffer_create(use.fd, 1, &other), -ENODEV);
@@ -106,7 +64,7 @@ static void calls_are_ENODEV(void **state)
         -ENODEV);
     device_bind(&use.pci);
     assert_int_equal(softaccel_info(use.fd, &info), -ENODEV);
-    use_end(&use);
+    device_use_end(&use);
 }
 
 static void importers_are_told_once_and_get_nothing_more(void **state)
@@ -114,11 +72,11 @@ static void importers_are_told_once_and_get_nothing_more(void **state)
     struct softaccel_importer_read read_args = {.offset = 0};
     struct softaccel_importer_map map;
     uint64_t revokes;
-    use_t use;
+    device_use_t use;
     int late, fd;
 
     (void)state;
-    use_begin(&use);
+    device_use_begin(&use);
     late = importer_open(use.dmabuf_fd, SOFTACCEL_IMPORTER_PEER);
     assert_true(late >= 0);
     revokes = device_info(use.fd).revokes;
@@ -143,7 +101,7 @@ static void importers_are_told_once_and_get_nothing_more(void **state)
     assert_int_equal(device_info(fd).revokes, revokes + 2);
     close(fd);
     close(late);
-    use_end(&use);
+    device_use_end(&use);
 }
 
 static void a_new_device_is_whole_and_clean(void **state)
@@ -151,11 +109,11 @@ static void a_new_device_is_whole_and_clean(void **state)
     static const uint8_t zeros[SIZE];
     struct softaccel_info info;
     softaccel_buffer_t buffer;
-    use_t use;
+    device_use_t use;
     int fd;
 
     (void)state;
-    use_begin(&use);
+    device_use_begin(&use);
     device_unbind(&use.pci);
     device_bind(&use.pci);
 
@@ -169,7 +127,7 @@ static void a_new_device_is_whole_and_clean(void **state)
     assert_memory_equal(buffer.ptr, zeros, SIZE);
     assert_int_equal(softaccel_fill(&buffer, 0, SIZE, 2), 0);
     /* Letting go of the old device does not disturb the new one. */
-    use_end(&use);
+    device_use_end(&use);
     device_assert_pattern(&buffer, 0, SIZE, 2);
     assert_int_equal(device_info(fd).memory_used, SIZE);
     device_buffer_destroy(&buffer);
@@ -178,12 +136,12 @@ static void a_new_device_is_whole_and_clean(void **state)
 
 static void what_was_opened_may_be_closed_in_between(void **state)
 {
-    use_t use;
+    device_use_t use;
 
     (void)state;
-    use_begin(&use);
+    device_use_begin(&use);
     device_unbind(&use.pci);
-    use_end(&use);
+    device_use_end(&use);
     device_bind(&use.pci);
 }
 
@@ -330,17 +288,17 @@ static void removing_the_pci_device_is_as_good(void **state)
 {
     char path[128];
     uint8_t value;
-    use_t use;
+    device_use_t use;
 
     (void)state;
-    use_begin(&use);
+    device_use_begin(&use);
     snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove",
              use.pci.address);
     device_sysfs_write(path, "1");
     assert_int_equal(device_peek(use.buffer.ptr, &value), SIGBUS);
     assert_int_equal(device_ioctl(use.importer, SOFTACCEL_IMPORTER_TOLD, NULL),
                      1);
-    use_end(&use);
+    device_use_end(&use);
     device_sysfs_write("/sys/bus/pci/rescan", "1");
     close(device_open());
 }

@@ -37,17 +37,6 @@ static void the_component_is_laid_out_as_open_mpi_has_it(void **state)
     assert_int_equal(version.minor, MCA_BASE_VERSION_MINOR);
 }
 
-#else
-
-static void the_component_is_laid_out_as_open_mpi_has_it(void **state)
-{
-    (void)state;
-    print_message("# Open MPI's component headers are not installed\n");
-    skip();
-}
-
-#endif
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -56,3 +45,16 @@ int main(void)
 
     return cmocka_run_group_tests_name("mca", tests, NULL, NULL);
 }
+
+#else
+
+#include <stdio.h>
+
+/* Not by cmocka's skip(): 1.1.5 calls that "not ok". */
+int main(void)
+{
+    puts("1..0 # SKIP Open MPI's component headers are not installed");
+    return 0;
+}
+
+#endif

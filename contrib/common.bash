@@ -17,12 +17,23 @@ step() {
     printf '\n[%3d s] %s\n' "$SECONDS" "$*"
 }
 
-# Two nodes for this script alone, down again however it ends.
-nodes_up() {
+# A folder for this script alone, in $work. It goes however the script ends,
+# and so do its nodes.
+work_begin() {
     export PEERVMA_TESTBED_NAME=${PEERVMA_TESTBED_NAME:-${0##*/}}
-    trap '"$testbed" down >/dev/null 2>&1' EXIT
+    work=$(mktemp -d)
+    trap work_end EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
+}
+
+work_end() {
+    "$testbed" down >/dev/null 2>&1
+    rm -rf "$work"
+}
+
+# Two nodes for this script alone.
+nodes_up() {
     "$testbed" up 2 || exit 1
 }
 

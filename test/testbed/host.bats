@@ -25,6 +25,18 @@ console() {
     done
 }
 
+@test "demo, check and bench tell their usage, and refuse all else" {
+    local command contrib=${testbed%/testbed/testbed}
+    for command in demo check bench; do
+        run "$contrib/$command" --help
+        [ "$status" -eq 0 ]
+        [[ ${lines[0]} == "usage: contrib/$command "* ]]
+        run "$contrib/$command" --what
+        [ "$status" -eq 2 ]
+        [[ $output == "usage: contrib/$command "* ]]
+    done
+}
+
 @test "wrong arguments end with status 2 and a reason" {
     local arguments
     for arguments in "" bogus "up 0" "up 5" "up 2 3" "up --what" "run" \

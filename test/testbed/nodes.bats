@@ -115,6 +115,25 @@ nothing_left() {
     nothing_left
 }
 
+@test "a demo that is ended leaves nothing behind" {
+    local deadline=$((SECONDS + 120)) job
+    mkdir "$BATS_TEST_TMPDIR/tmp"
+    TMPDIR=$BATS_TEST_TMPDIR/tmp PEERVMA_TESTBED_NAME=bats-left \
+        setsid "${testbed%/testbed/testbed}/demo" 3>&- \
+        >"$BATS_TEST_TMPDIR/log" 2>&1 &
+    job=$!
+    until pgrep -f "peervma-bats-left-node" >/dev/null; do
+        ((SECONDS < deadline))
+        sleep 0.2
+    done
+    kill -TERM -- "-$job"
+    status=0
+    wait "$job" || status=$?
+    [ "$status" -eq 143 ]
+    nothing_left
+    [ -z "$(ls -A "$BATS_TEST_TMPDIR/tmp")" ]
+}
+
 # The first QEMU of that name leaves a console with TEXT and is gone.
 unlucky_qemu() {
     local bin=$BATS_TEST_TMPDIR/bin

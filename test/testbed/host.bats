@@ -156,3 +156,38 @@ list() {
     [ "$status" -ne 0 ]
     [[ $output == *"make distclean"* ]]
 }
+
+# fake COMMAND LINE...: a command of that name that prints the lines.
+fake() {
+    local command=$BATS_TEST_TMPDIR/bin/$1
+    shift
+    mkdir -p "${command%/*}"
+    { printf '#!/bin/sh\ncat <<END\n' && printf '%s\n' "$@" END; } >"$command"
+    chmod +x "$command"
+    PATH=${command%/*}:$PATH
+}
+
+@test "a machine of another architecture is told so, in one line" {
+    fake uname aarch64
+    run "$testbed" build
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"this machine is aarch64"* ]]
+}
+
+@test "too little space is told before anything is made, in one line" {
+    fake df Avail 100
+    run "$testbed" build
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"100 MiB free"*"make room, or set PEERVMA_CACHE"* ]]
+    [ -z "$(find "$PEERVMA_CACHE" -name 'image-*')" ]
+}
+
+@test "no network is told as such" {
+    # Nothing listens on that port.
+    export http_proxy=http://127.0.0.1:9
+    run "$testbed" build
+    [ "$status" -eq 1 ]
+    [[ $output == *"archive can't be reached"* ]]
+}

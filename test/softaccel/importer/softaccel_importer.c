@@ -14,20 +14,31 @@
 #include "softaccel_importer.h"
 
 struct importer {
-	struct mutex lock; /* the fields below */
+	struct mutex lock; /* the fields below; reservation locks are inside */
 	struct dma_buf *dmabuf;
 	struct dma_buf_attachment *attach;
 	struct iosys_map map;
+	struct sg_table *held; /* reservation lock */
 	atomic_t told;
 };
 
 static struct miscdevice importer_device;
+
+static void importer_let_go(struct importer *imp)
+{
+	if (!imp->held)
+		return;
+	dma_resv_assert_held(imp->dmabuf->resv);
+	dma_buf_unmap_attachment(imp->attach, imp->held, DMA_BIDIRECTIONAL);
+	imp->held = NULL;
+}
 
 static void importer_move_notify(struct dma_buf_attachment *attach)
 {
 	struct importer *imp = attach->importer_priv;
 
 	atomic_inc(&imp->told);
+	importer_let_go(imp);
 }
 
 static const struct dma_buf_attach_ops importer_host_ops = {
@@ -105,6 +116,35 @@ static long importer_map(struct importer *imp, void __user *arg)
 	return copy_to_user(arg, &args, sizeof(args)) ? -EFAULT : 0;
 }
 
+static long importer_hold(struct importer *imp)
+{
+	struct sg_table *sgt;
+	long ret = -EBUSY;
+
+	dma_resv_lock(imp->dmabuf->resv, NULL);
+	if (imp->held)
+		goto out_unlock;
+
+	sgt = dma_buf_map_attachment(imp->attach, DMA_BIDIRECTIONAL);
+	ret = PTR_ERR_OR_ZERO(sgt);
+	if (!ret)
+		imp->held = sgt;
+
+out_unlock:
+	dma_resv_unlock(imp->dmabuf->resv);
+	return ret;
+}
+
+static long importer_held(struct importer *imp)
+{
+	long held;
+
+	dma_resv_lock(imp->dmabuf->resv, NULL);
+	held = !!imp->held;
+	dma_resv_unlock(imp->dmabuf->resv);
+	return held;
+}
+
 static long importer_vmap(struct importer *imp)
 {
 	int ret;
@@ -143,6 +183,26 @@ static long importer_read(struct importer *imp, void __user *arg)
 	return copy_to_user(arg, &args, sizeof(args)) ? -EFAULT : 0;
 }
 
+static long importer_register(struct importer *imp, void __user *arg,
+			      bool write)
+{
+	struct softaccel_importer_register args;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	if (iosys_map_is_null(&imp->map))
+		return -ENXIO;
+	if (args.offset >= imp->dmabuf->size || args.offset % sizeof(u32))
+		return -EINVAL;
+
+	if (write) {
+		iosys_map_wr(&imp->map, args.offset, u32, args.value);
+		return 0;
+	}
+	args.value = iosys_map_rd(&imp->map, args.offset, u32);
+	return copy_to_user(arg, &args, sizeof(args)) ? -EFAULT : 0;
+}
+
 static long importer_ioctl_locked(struct importer *imp, unsigned int cmd,
 				  void __user *arg)
 {
@@ -160,6 +220,14 @@ static long importer_ioctl_locked(struct importer *imp, unsigned int cmd,
 		return importer_read(imp, arg);
 	case SOFTACCEL_IMPORTER_TOLD:
 		return atomic_read(&imp->told);
+	case SOFTACCEL_IMPORTER_HOLD:
+		return importer_hold(imp);
+	case SOFTACCEL_IMPORTER_HELD:
+		return importer_held(imp);
+	case SOFTACCEL_IMPORTER_READ_REGISTER:
+		return importer_register(imp, arg, false);
+	case SOFTACCEL_IMPORTER_WRITE_REGISTER:
+		return importer_register(imp, arg, true);
 	default:
 		return -ENOTTY;
 	}
@@ -190,20 +258,25 @@ static int importer_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static void importer_detach(struct importer *imp)
+{
+	dma_resv_lock(imp->dmabuf->resv, NULL);
+	if (iosys_map_is_set(&imp->map)) {
+		dma_buf_vunmap(imp->dmabuf, &imp->map);
+		dma_buf_unpin(imp->attach);
+	}
+	importer_let_go(imp);
+	dma_resv_unlock(imp->dmabuf->resv);
+	dma_buf_detach(imp->dmabuf, imp->attach);
+	dma_buf_put(imp->dmabuf);
+}
+
 static int importer_release(struct inode *inode, struct file *file)
 {
 	struct importer *imp = file->private_data;
 
-	if (iosys_map_is_set(&imp->map)) {
-		dma_resv_lock(imp->dmabuf->resv, NULL);
-		dma_buf_vunmap(imp->dmabuf, &imp->map);
-		dma_buf_unpin(imp->attach);
-		dma_resv_unlock(imp->dmabuf->resv);
-	}
-	if (imp->attach) {
-		dma_buf_detach(imp->dmabuf, imp->attach);
-		dma_buf_put(imp->dmabuf);
-	}
+	if (imp->attach)
+		importer_detach(imp);
 	kfree(imp);
 	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
  * The test's importer of dma-bufs, /dev/softaccel_importer: one attachment for
- * each open file. It shows a test what an importer in the kernel gets, and is
- * as careless as one may be: told to let go, it only counts.
+ * each open file. It shows a test what an importer in the kernel gets. Told to
+ * let go, it unmaps what it holds for DMA, but keeps its kernel mapping.
  */
 #ifndef SOFTACCEL_IMPORTER_H
 #define SOFTACCEL_IMPORTER_H
@@ -34,8 +34,15 @@ struct softaccel_importer_map {
 	__u32 pages;
 };
 
-/* Read the byte at @offset by the kernel mapping. ENXIO: there is none. */
+/* Access by the kernel mapping. ENXIO: there is none. */
 struct softaccel_importer_read {
+	__u64 offset;
+	__u32 value;
+	__u32 pad;
+};
+
+/* A register, 4 bytes wide, at @offset, a multiple of 4. */
+struct softaccel_importer_register {
 	__u64 offset;
 	__u32 value;
 	__u32 pad;
@@ -46,8 +53,17 @@ struct softaccel_importer_read {
 #define SOFTACCEL_IMPORTER_MAP	_IOR('s', 1, struct softaccel_importer_map)
 /* Pin and map into the kernel. */
 #define SOFTACCEL_IMPORTER_VMAP	_IO('s', 2)
+/* Read the byte at @offset. */
 #define SOFTACCEL_IMPORTER_READ	_IOWR('s', 3, struct softaccel_importer_read)
 /* Returns how often this attachment was told to let go. */
 #define SOFTACCEL_IMPORTER_TOLD	_IO('s', 4)
+/* Map for DMA until told to let go or closed. */
+#define SOFTACCEL_IMPORTER_HOLD	_IO('s', 5)
+/* Returns whether it is still mapped so. */
+#define SOFTACCEL_IMPORTER_HELD	_IO('s', 6)
+#define SOFTACCEL_IMPORTER_READ_REGISTER \
+	_IOWR('s', 7, struct softaccel_importer_register)
+#define SOFTACCEL_IMPORTER_WRITE_REGISTER \
+	_IOW('s', 8, struct softaccel_importer_register)
 
 #endif

@@ -19,4 +19,17 @@ static inline void peervma_invalidate_mappings(struct dma_buf *dmabuf)
 #endif
 }
 
+/*
+ * Whether the importer stops when it is told to. Before 7.0 that is asked of
+ * all that can be told.
+ */
+static inline bool peervma_attach_revocable(struct dma_buf_attachment *attach)
+{
+#ifdef PEERVMA_HAVE_DMA_BUF_ATTACH_REVOCABLE
+	return dma_buf_attach_revocable(attach);
+#else
+	return attach->importer_ops;
+#endif
+}
+
 #endif /* PEERVMA_COMPAT_H */

@@ -40,7 +40,8 @@ static bool peervma_range_set(struct peervma_export *export,
 			      const struct peervma_object *object,
 			      const struct dma_buf *dmabuf)
 {
-	u64 offset = object->offset + (export->addr - object->vma_start);
+	u64 offset = object->offset + (export->addr - object->vma_start) -
+		     object->export_start;
 	u64 end;
 
 	if (check_add_overflow(offset, export->length, &end) ||
@@ -112,6 +113,8 @@ int peervma_export(struct peervma_export *export, enum peervma_vma_kind *kind_p,
 	if (ret)
 		return ret;
 	*kind_p = object.kind;
+	object.addr = export->addr;
+	object.length = export->length;
 	if (object.vma_end && end > object.vma_end)
 		object.reason = PEERVMA_REASON_CROSSES_VMA;
 	ret = peervma_reason_errno(object.reason);

@@ -12,6 +12,16 @@
  *		what the exporter's own export takes: prime.lock,
  *		object_name_lock, the driver's locks
  *
+ *	a device's lock, by who binds, unbinds or removes it
+ *		the lock over the list of exported BARs, a mutex; not held over
+ *		what follows
+ *		a dma-buf's reservation lock
+ *			what importers take when they are told to stop
+ *
+ *	inside all of these, as memory management calls for it:
+ *		the kernel's MMU notifiers
+ *			an exported BAR's lock, a spinlock; nothing inside
+ *
  *	the lock over the list of drivers, to change it; nothing inside
  *	the lock over the users' charges, a spinlock; nothing inside
  *
@@ -43,12 +53,14 @@ struct peervma_user;
  * @hold: describe what a matching VMA maps in the object's @offset, @size and
  *	@pci, and keep it alive by a reference in @priv; or set @reason
  * @claim: instead of both, match and hold in one
+ * @resolve: optional: what @hold could not find out under mmap_lock. It may set
+ *	@priv, but no @reason where there is one already.
  * @export: a reference to the dma-buf of what @hold found, or an ERR_PTR; it
  *	may set @reason, which then decides the errno
  * @release: drop the reference in @priv; not called where there is none
  *
- * Context: @match, @hold and @claim are called with mmap_lock held for reading and may
- * neither sleep nor allocate; @export and @release without it, and may sleep.
+ * Context: @match, @hold and @claim are called with mmap_lock held for reading
+ * and may neither sleep nor allocate; the others without it, and may sleep.
  */
 struct peervma_exporter {
 	enum peervma_vma_kind kind;
@@ -56,6 +68,7 @@ struct peervma_exporter {
 	void (*hold)(struct vm_area_struct *vma, struct peervma_object *object);
 	bool (*claim)(struct vm_area_struct *vma,
 		      struct peervma_object *object);
+	void (*resolve)(struct peervma_object *object);
 	struct dma_buf *(*export)(struct peervma_object *object);
 	void (*release)(struct peervma_object *object);
 };
@@ -74,8 +87,12 @@ struct peervma_pci {
  * @priv: what @exporter holds
  * @vma_start: first address of the VMA
  * @vma_end: first address after the VMA; zero if nothing is mapped
+ * @addr: first address of the range to export
+ * @length: its bytes; zero for a query
  * @offset: offset in bytes of @vma_start in the object
  * @size: size in bytes of the object
+ * @export_start: offset in bytes in the object at which its dma-buf begins
+ * @phys: physical address at @vma_start, which only the exporter of BARs knows
  * @pci: the object's device
  * @mapping: what a registered driver says
  * @kind: kind of the VMA, which may have no exporter
@@ -88,8 +105,12 @@ struct peervma_object {
 	void *priv;
 	u64 vma_start;
 	u64 vma_end;
+	u64 addr;
+	u64 length;
 	u64 offset;
 	u64 size;
+	u64 export_start;
+	u64 phys;
 	struct peervma_pci pci;
 	struct peervma_mapping mapping;
 	enum peervma_vma_kind kind;
@@ -99,6 +120,7 @@ struct peervma_object {
 
 /* vma.c */
 int peervma_object_get(u64 addr, struct peervma_object *object);
+enum peervma_reason peervma_vma_rights(struct vm_area_struct *vma);
 void peervma_object_put(struct peervma_object *object);
 int peervma_reason_errno(enum peervma_reason reason);
 void peervma_pci_set(struct peervma_pci *pci, struct device *dev);
@@ -180,6 +202,28 @@ static inline u64 peervma_drm_dmabuf_describe(const struct dma_buf *dmabuf,
 					      struct peervma_pci *pci)
 {
 	return 0;
+}
+#endif
+
+/* exporter_bar.c, bar_revoke.c */
+#if IS_ENABLED(CONFIG_PCI) && IS_ENABLED(CONFIG_MMU_NOTIFIER)
+extern const struct peervma_exporter peervma_bar_exporter;
+bool peervma_bar_enabled(void);
+int peervma_bar_init(void);
+void peervma_bar_exit(void);
+#else
+static inline bool peervma_bar_enabled(void)
+{
+	return false;
+}
+
+static inline int peervma_bar_init(void)
+{
+	return 0;
+}
+
+static inline void peervma_bar_exit(void)
+{
 }
 #endif
 

@@ -170,7 +170,27 @@ static struct miscdevice peervma_misc = {
 	.fops = &peervma_fops,
 	.groups = peervma_groups,
 };
-module_misc_device(peervma_misc);
+
+static int __init peervma_init(void)
+{
+	int ret;
+
+	ret = peervma_bar_init();
+	if (ret)
+		return ret;
+	ret = misc_register(&peervma_misc);
+	if (ret)
+		peervma_bar_exit();
+	return ret;
+}
+module_init(peervma_init);
+
+static void __exit peervma_exit(void)
+{
+	misc_deregister(&peervma_misc);
+	peervma_bar_exit();
+}
+module_exit(peervma_exit);
 
 MODULE_DESCRIPTION("dma-buf for device memory by its virtual address");
 MODULE_LICENSE("GPL");

@@ -18,6 +18,9 @@ static const struct peervma_exporter * const peervma_exporters[] = {
 #if IS_ENABLED(CONFIG_DRM)
 	&peervma_drm_exporter,
 #endif
+#if IS_ENABLED(CONFIG_PCI) && IS_ENABLED(CONFIG_MMU_NOTIFIER)
+	&peervma_bar_exporter,
+#endif
 };
 
 /* The kinds that can be exported, as a mask. */
@@ -30,6 +33,8 @@ u64 peervma_kinds(void)
 		kinds |= BIT_ULL(peervma_exporters[i]->kind);
 	if (!peervma_driver_registered())
 		kinds &= ~BIT_ULL(PEERVMA_VMA_DRIVER);
+	if (!peervma_bar_enabled())
+		kinds &= ~BIT_ULL(PEERVMA_VMA_BAR);
 	return kinds;
 }
 
@@ -84,7 +89,7 @@ static u32 peervma_vma_prot(struct vm_area_struct *vma)
 }
 
 /* Whoever holds the dma-buf can read and write: so must the mapping. */
-static enum peervma_reason peervma_vma_rights(struct vm_area_struct *vma)
+enum peervma_reason peervma_vma_rights(struct vm_area_struct *vma)
 {
 	const vm_flags_t need = VM_SHARED | VM_READ | VM_WRITE;
 
@@ -182,6 +187,8 @@ int peervma_object_get(u64 addr, struct peervma_object *object)
 	else
 		object->reason = PEERVMA_REASON_UNMAPPED;
 	mmap_read_unlock(mm);
+	if (object->exporter && object->exporter->resolve)
+		object->exporter->resolve(object);
 	return 0;
 }
 

@@ -120,10 +120,10 @@ static void test_bar(void)
     tap_check(fd >= 0);
     map = map_shared(fd, 0, 4 * page);
     close(fd);
-    export_refused(map, 4 * page, EOPNOTSUPP, PEERVMA_REASON_NO_EXPORTER);
+    export_refused(map, 4 * page, EOPNOTSUPP, PEERVMA_REASON_BAR_POLICY);
     query = query_ok(map);
     tap_check_equal(query.kind, PEERVMA_VMA_BAR);
-    tap_check_equal(query.reason, PEERVMA_REASON_NO_EXPORTER);
+    tap_check_equal(query.reason, PEERVMA_REASON_BAR_POLICY);
     munmap(map, 4 * page);
     bind_again();
 }

@@ -178,10 +178,11 @@ struct peervma_query {
  *
  * The dma-buf is that of the whole object, of which the range is a part: the
  * one that mmap was called on, or the driver's own PRIME export. Its open mode
- * is O_RDWR, unless its driver first exported it for reading only.
+ * is O_RDWR, unless its driver first exported it for reading only. Of a PCI BAR
+ * it is one of this module's own, new for each call and just of the range.
  *
  * The dma-buf lives on after munmap as far as its exporter lets it; it is the
- * exporter that revokes.
+ * exporter that revokes. A BAR's is revoked by any change of the mapping.
  */
 struct peervma_export {
 	__u32 size;

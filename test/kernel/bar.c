@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bar.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "tap.h"
+
+#define DEVICES "/sys/bus/pci/devices"
+#define DRIVERS "/sys/bus/pci/drivers"
+
+char bar_accel[16], bar_edu[16];
+
+static bool id_is(const char *pci, const char *file, const char *id)
+{
+    char path[96], line[32];
+
+    snprintf(path, sizeof(path), DEVICES "/%s/%s", pci, file);
+    read_line(path, line, sizeof(line));
+    return strcmp(line, id) == 0;
+}
+
+static void find(const char *vendor, const char *device, char pci[16])
+{
+    const struct dirent *entry;
+    DIR *dir = opendir(DEVICES);
+    char name[16];
+
+    tap_check(dir != NULL);
+    while ((entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(name, sizeof(name), "%.15s", entry->d_name);
+        if (id_is(name, "vendor", vendor) && id_is(name, "device", device))
+            memcpy(pci, name, sizeof(name));
+    }
+    closedir(dir);
+    if (pci[0] == '\0')
+        tap_fail(__FILE__, __LINE__, "no device %s:%s", vendor, device);
+}
+
+void bar_device_write(const char *pci, const char *file, const char *value)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), DEVICES "/%s/%s", pci, file);
+    write_line(path, value);
+}
+
+void bar_driver_write(const char *driver, const char *file, const char *value)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), DRIVERS "/%s/%s", driver, file);
+    write_line(path, value);
+}
+
+bool bar_is_bound(const char *pci)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), DEVICES "/%s/driver", pci);
+    return access(path, F_OK) == 0;
+}
+
+void bar_begin(void)
+{
+    find("0x1af4", "0x1110", bar_accel);
+    find("0x1234", "0x11e8", bar_edu);
+    if (bar_is_bound(bar_accel))
+        bar_driver_write("softaccel", "unbind", bar_accel);
+}
+
+void bar_end(void)
+{
+    bar_policy("off");
+    if (bar_accel[0] != '\0' && !bar_is_bound(bar_accel))
+        bar_driver_write("softaccel", "bind", bar_accel);
+}
+
+void bar_policy(const char *policy)
+{
+    write_line("/sys/module/peervma/parameters/bar_export", policy);
+}
+
+uint64_t bar_address(const char *pci, int bar)
+{
+    char path[96], line[128];
+    FILE *file;
+    int i;
+
+    snprintf(path, sizeof(path), DEVICES "/%s/resource", pci);
+    file = fopen(path, "re");
+    tap_check(file != NULL);
+    for (i = 0; i <= bar; i++)
+        tap_check(fgets(line, sizeof(line), file) != NULL);
+    fclose(file);
+    return strtoull(line, NULL, 16);
+}
+
+void *bar_map(const char *pci, const char *resource, size_t offset,
+              size_t length)
+{
+    char path[96];
+    void *map;
+    int fd;
+
+    snprintf(path, sizeof(path), DEVICES "/%s/%s", pci, resource);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        tap_fail(__FILE__, __LINE__, "%s: %s", path, strerror(errno));
+    map = map_shared(fd, offset, length);
+    close(fd);
+    return map;
+}
+
+int bar_export(void *address, size_t length)
+{
+    return export_ok(address, length, 0, length);
+}
+
+int importer_open(int dmabuf, enum softaccel_importer_kind kind)
+{
+    struct softaccel_importer_attach attach = {.fd = dmabuf, .kind = kind};
+    int fd = open("/dev/softaccel_importer", O_RDWR | O_CLOEXEC);
+    int ret;
+
+    if (fd < 0)
+        tap_fail(__FILE__, __LINE__, "/dev/softaccel_importer: %s",
+                 strerror(errno));
+    ret = importer_call(fd, SOFTACCEL_IMPORTER_ATTACH, &attach);
+    if (ret < 0) {
+        close(fd);
+        return ret;
+    }
+    return fd;
+}
+
+int importer_call(int importer, unsigned long request, void *arg)
+{
+    int ret = ioctl(importer, request, arg);
+
+    return ret < 0 ? -errno : ret;
+}
+
+static int importer_start(int dmabuf, unsigned long request)
+{
+    int importer = importer_open(dmabuf, SOFTACCEL_IMPORTER_PEER);
+
+    tap_check(importer >= 0);
+    tap_check_equal(importer_call(importer, request, NULL), 0);
+    return importer;
+}
+
+int importer_hold(int dmabuf)
+{
+    return importer_start(dmabuf, SOFTACCEL_IMPORTER_HOLD);
+}
+
+int importer_vmap(int dmabuf)
+{
+    return importer_start(dmabuf, SOFTACCEL_IMPORTER_VMAP);
+}
+
+void importer_wait_told(int importer)
+{
+    int tries = 10000;
+
+    while (importer_call(importer, SOFTACCEL_IMPORTER_TOLD, NULL) == 0) {
+        tap_check(tries-- > 0);
+        usleep(1000);
+    }
+    tap_check_equal(importer_call(importer, SOFTACCEL_IMPORTER_TOLD, NULL), 1);
+}
+
+void importer_check_alive(int importer)
+{
+    struct softaccel_importer_map map;
+
+    tap_check_equal(importer_call(importer, SOFTACCEL_IMPORTER_TOLD, NULL), 0);
+    tap_check_equal(importer_call(importer, SOFTACCEL_IMPORTER_MAP, &map), 0);
+}
+
+void bar_check_revoked(int dmabuf)
+{
+    tap_check_equal(importer_open(dmabuf, SOFTACCEL_IMPORTER_PEER), -ENODEV);
+}
+
+uint32_t importer_read(int importer, uint64_t offset)
+{
+    struct softaccel_importer_register access = {.offset = offset};
+
+    tap_check_equal(
+        importer_call(importer, SOFTACCEL_IMPORTER_READ_REGISTER, &access), 0);
+    return access.value;
+}
+
+void importer_write(int importer, uint64_t offset, uint32_t value)
+{
+    struct softaccel_importer_register access = {
+        .offset = offset,
+        .value = value,
+    };
+
+    tap_check_equal(
+        importer_call(importer, SOFTACCEL_IMPORTER_WRITE_REGISTER, &access),
+        0);
+}

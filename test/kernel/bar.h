@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * PCI BARs mapped through sysfs for the tests, and the importer in the kernel
+ * that says what became of their dma-bufs. What these functions need and do
+ * not get fails the running test.
+ */
+#ifndef BAR_H
+#define BAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "softaccel_importer.h"
+
+/* PCI addresses: the accelerator, without its driver, and the registers. */
+extern char bar_accel[16], bar_edu[16];
+
+/*
+ * Find both, unbind the accelerator's driver; and bind it again, whatever the
+ * tests left behind. Call these around tap_main().
+ */
+void bar_begin(void);
+void bar_end(void);
+
+/* Write to a file of a device, of a driver; whether a device has a driver. */
+void bar_device_write(const char *pci, const char *file, const char *value);
+void bar_driver_write(const char *driver, const char *file, const char *value);
+bool bar_is_bound(const char *pci);
+
+/* Set the module's bar_export. */
+void bar_policy(const char *policy);
+
+/* Physical address of a BAR. */
+uint64_t bar_address(const char *pci, int bar);
+
+/* Map part of a resource file, readable and writable, shared. */
+void *bar_map(const char *pci, const char *resource, size_t offset,
+              size_t length);
+
+/* EXPORT of all of the range, which begins its dma-buf. */
+int bar_export(void *address, size_t length);
+
+/* An importer attached to a dma-buf: its descriptor, or -errno. */
+int importer_open(int dmabuf, enum softaccel_importer_kind kind);
+
+/* An ioctl of it: what it returned, or -errno. */
+int importer_call(int importer, unsigned long request, void *arg);
+
+/* Attach and map for DMA, or into the kernel. */
+int importer_hold(int dmabuf);
+int importer_vmap(int dmabuf);
+
+/* Wait up to ten seconds until it is told to let go. */
+void importer_wait_told(int importer);
+
+/* Check that it was never told, and that it is still let in. */
+void importer_check_alive(int importer);
+
+/* Check that nobody is let in any more. */
+void bar_check_revoked(int dmabuf);
+
+/* A register, by the importer's kernel mapping. */
+uint32_t importer_read(int importer, uint64_t offset);
+void importer_write(int importer, uint64_t offset, uint32_t value);
+
+#endif

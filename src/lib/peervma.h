@@ -11,8 +11,8 @@
  * Threads: every function may be called by several threads at once on the same
  * context, except peervma_context_close(), which must be the last.
  *
- * Signals: only the peervma_notify_*() functions may be called in a signal
- * handler or from inside a memory allocator.
+ * Signals: only the peervma_notify_*() and peervma_copy_*() functions may be
+ * called in a signal handler or from inside a memory allocator.
  *
  * fork: the child may go on using the context; the next call in it notices the
  * fork and looks at the child's own mappings. Parent and child each close it.
@@ -204,6 +204,74 @@ int peervma_region_foreach(peervma_context_t *context,
 int peervma_region_export(peervma_context_t *context, const void *address,
                           size_t length, peervma_export_t *export_p,
                           peervma_refusals_t *refusals_p);
+
+/**
+ * Copy to device memory by the CPU, which is the only thing to do for memory
+ * that no NIC and no other device may reach, and the quickest for a few bytes.
+ *
+ * Device memory may be mapped uncached or write-combining. Each of its bytes is
+ * accessed once, naturally aligned and as wide as the CPU can; memcpy() may do
+ * otherwise. Both sides may have any alignment. Whether the range is device
+ * memory, or mapped at all, is not looked at: as with memcpy(), it must be.
+ *
+ * No system call, no lock: may be called in a signal handler.
+ *
+ * peervma_copy_to_device(): on return, stores that follow it in program order
+ * (a doorbell, a flag) stay behind the bytes on their way to the device.
+ * peervma_copy_from_device(): what it reads is not read ahead of loads that
+ * precede it (of the flag that the device sets when it is done).
+ *
+ * Both keep to coherent memory: mappings of a dma-buf, which may be cached by
+ * the CPU, ask for peervma_access_begin() and peervma_access_end() around.
+ *
+ * @param [out] device  First byte of device memory, writable.
+ * @param [in]  host    First byte of host memory. They must not overlap.
+ * @param [in]  length  Bytes; may be zero.
+ */
+void peervma_copy_to_device(void *device, const void *host, size_t length);
+void peervma_copy_from_device(void *host, const void *device, size_t length);
+
+#define PEERVMA_ACCESS_READ (1U << 0)
+#define PEERVMA_ACCESS_WRITE (1U << 1)
+
+/** Accesses by the CPU under way. */
+typedef struct peervma_access {
+    int fd;         /**< of the dma-buf; -1: the kernel need not be told */
+    unsigned flags; /**< PEERVMA_ACCESS_* */
+    uint64_t reserved[2];
+} peervma_access_t;
+
+/**
+ * Tell the exporter of a mapped dma-buf that the CPU is going to read or write
+ * it, and then that it is done: DMA_BUF_IOCTL_SYNC, by which the exporter
+ * waits for devices that write, and sees to the CPU's caches. The kernel asks
+ * for it around every access by the CPU to a mapping of PEERVMA_KIND_DMABUF;
+ * other kinds need nothing and get nothing, at the price of a lookup.
+ *
+ * It takes a descriptor of the dma-buf from begin to end.
+ *
+ * @param [in]  context   Context.
+ * @param [in]  address   First byte.
+ * @param [in]  length    Bytes, not zero.
+ * @param [in]  flags     PEERVMA_ACCESS_READ, PEERVMA_ACCESS_WRITE or both.
+ * @param [out] access_p  To be given to peervma_access_end(), once, by any
+ *                        thread, but in this process.
+ *
+ * @return 0; -EINVAL (NULL, length zero, unknown or no flags); the errno of
+ *         DMA_BUF_IOCTL_SYNC; otherwise as peervma_region_export(), of a
+ *         dma-buf without a descriptor for instance. After an error the CPU's
+ *         view of the memory may be old.
+ */
+int peervma_access_begin(peervma_context_t *context, const void *address,
+                         size_t length, unsigned flags,
+                         peervma_access_t *access_p);
+
+/**
+ * The accesses are over. Frees what peervma_access_begin() took, on errors too.
+ *
+ * @return 0; -EINVAL (NULL); the errno of DMA_BUF_IOCTL_SYNC.
+ */
+int peervma_access_end(peervma_access_t *access);
 
 /**
  * Report that [address, address + length) was mapped, after the mapping; or

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "beyond.h"
-#include "copy.h"
 #include "explain.h"
 #include "iface.h"
 #include "stats.h"
@@ -77,7 +76,7 @@ static void put(uct_ep_h ep, const void *buffer, size_t length,
 
     if (length > 0) {
         before_copy(ep, device, length);
-        uct_peervma_copy_to_device(device, buffer, length);
+        peervma_copy_to_device(device, buffer, length);
     }
 }
 
@@ -87,7 +86,7 @@ static void get(uct_ep_h ep, void *buffer, size_t length, uint64_t remote_addr)
 
     if (length > 0) {
         before_copy(ep, device, length);
-        uct_peervma_copy_from_device(buffer, device, length);
+        peervma_copy_from_device(buffer, device, length);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "fake.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -172,4 +173,26 @@ void fake_drm_device(const struct fake *fake, const char *driver)
                                              .inode = 300,
                                              .device = makedev(226, 128),
                                          });
+}
+
+int fake_dmabuf(const struct fake *fake, const char *perms, size_t size,
+                int open_flags, const char *range)
+{
+    char path[64], link[64], line[128];
+    struct stat st;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/dmabuf", fake->folder);
+    fake_write(fake, "dmabuf", "");
+    assert_int_equal(0, truncate(path, (off_t)size));
+    fd = open(path, open_flags | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(0, fstat(fd, &st));
+
+    snprintf(link, sizeof(link), "proc/fd/%d", fd);
+    fake_link(fake, link, "../../dmabuf");
+    snprintf(line, sizeof(line), "%s %s 0 %x:%x %llu /dmabuf:\n", range, perms,
+             major(st.st_dev), minor(st.st_dev), (unsigned long long)st.st_ino);
+    fake_maps(fake, line);
+    return fd;
 }

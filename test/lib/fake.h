@@ -38,4 +38,12 @@ unsigned fake_identified(void);
 /* A PCI device with a DRM render node 226:128 and NUMA node 1. */
 void fake_drm_device(const struct fake *fake, const char *driver);
 
+/*
+ * A file that passes for a dma-buf of `size` bytes, mapped in `range` of maps
+ * ("20000-24000") and nothing else. Returns its descriptor, for the caller to
+ * close.
+ */
+int fake_dmabuf(const struct fake *fake, const char *perms, size_t size,
+                int open_flags, const char *range);
+
 #endif

@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -68,33 +67,9 @@ static void expect_untouched(void)
     assert_memory_equal(&untouched, &export, sizeof(export));
 }
 
-/* A file that passes for a dma-buf of `size` bytes: a line of maps for it. */
-static int fake_dmabuf(const char *perms, size_t size, int open_flags,
-                       const char *range)
-{
-    char path[64], link[64], target[64], line[128];
-    struct stat st;
-    int fd;
-
-    snprintf(path, sizeof(path), "%s/dmabuf", fake.folder);
-    fake_write(&fake, "dmabuf", "");
-    assert_int_equal(0, truncate(path, (off_t)size));
-    fd = open(path, open_flags | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(0, fstat(fd, &st));
-
-    snprintf(link, sizeof(link), "proc/fd/%d", fd);
-    snprintf(target, sizeof(target), "../../dmabuf");
-    fake_link(&fake, link, target);
-    snprintf(line, sizeof(line), "%s %s 0 %x:%x %llu /dmabuf:\n", range, perms,
-             major(st.st_dev), minor(st.st_dev), (unsigned long long)st.st_ino);
-    fake_maps(&fake, line);
-    return fd;
-}
-
 static void an_own_descriptor_is_copied(void **state)
 {
-    int fd = fake_dmabuf("rw-s", 0x4000, O_RDWR, "20000-24000");
+    int fd = fake_dmabuf(&fake, "rw-s", 0x4000, O_RDWR, "20000-24000");
     struct stat st, copy;
 
     (void)state;
@@ -127,7 +102,7 @@ static void what_allows_less_than_a_dmabuf_is_refused(void **state)
     int fd;
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        fd = fake_dmabuf(cases[i].perms, 0x4000, O_RDWR, "20000-24000");
+        fd = fake_dmabuf(&fake, cases[i].perms, 0x4000, O_RDWR, "20000-24000");
         assert_int_equal(-ENODEV, export_range(0x20000, 1));
         assert_int_equal(2, refusals.count);
         expect_refusal(0, "fd", -EACCES, cases[i].reason);
@@ -150,7 +125,7 @@ static void a_dmabuf_that_nobody_holds_is_refused(void **state)
 /* The number that /proc names is another file's by now. */
 static void a_descriptor_that_changed_meanwhile_is_refused(void **state)
 {
-    int fd = fake_dmabuf("rw-s", 0x4000, O_RDWR, "20000-24000");
+    int fd = fake_dmabuf(&fake, "rw-s", 0x4000, O_RDWR, "20000-24000");
     int other = open("/dev/null", O_RDWR | O_CLOEXEC);
 
     (void)state;
@@ -165,7 +140,7 @@ static void a_descriptor_that_changed_meanwhile_is_refused(void **state)
 /* maps says nothing of where in the file a probe of it would lie. */
 static void a_part_whose_place_cannot_be_told_is_refused(void **state)
 {
-    int fd = fake_dmabuf("rw-s", 0x8000, O_RDWR, "20000-24000");
+    int fd = fake_dmabuf(&fake, "rw-s", 0x8000, O_RDWR, "20000-24000");
 
     (void)state;
     assert_int_equal(-ENODEV, export_range(0x20000, 1));
@@ -176,7 +151,7 @@ static void a_part_whose_place_cannot_be_told_is_refused(void **state)
 
 static void a_range_beyond_the_object_is_refused(void **state)
 {
-    int fd = fake_dmabuf("rw-s", 0x3000, O_RDWR, "20000-24000");
+    int fd = fake_dmabuf(&fake, "rw-s", 0x3000, O_RDWR, "20000-24000");
 
     (void)state;
     assert_int_equal(-ENODEV, export_range(0x22fff, 2));
@@ -188,7 +163,7 @@ static void a_range_beyond_the_object_is_refused(void **state)
 
 static void one_descriptor_left_is_enough(void **state)
 {
-    int fd = fake_dmabuf("rw-s", 0x4000, O_RDWR, "20000-24000");
+    int fd = fake_dmabuf(&fake, "rw-s", 0x4000, O_RDWR, "20000-24000");
     int spare[64], count = 0;
     struct rlimit before, few;
 

@@ -52,6 +52,7 @@ int peervma_reason_errno(enum peervma_reason reason)
 	case PEERVMA_REASON_BEYOND_OBJECT:
 		return -ERANGE;
 	case PEERVMA_REASON_PRIVATE:
+		return -EPERM;
 	case PEERVMA_REASON_READ_ONLY:
 	case PEERVMA_REASON_NOT_ALLOWED:
 		return -EACCES;
@@ -192,8 +193,10 @@ int peervma_object_get(u64 addr, struct peervma_object *object)
 	return 0;
 }
 
+/* Drop what is held; a driver's release may sleep. */
 void peervma_object_put(struct peervma_object *object)
 {
+	might_sleep();
 	if (object->priv)
 		object->exporter->release(object);
 	if (object->file)

@@ -21,7 +21,7 @@ int peervma_provider_check_access(const struct peervma_vma *vma,
 
     if (!vma->shared) {
         *reason_p = PEERVMA_REASON_PRIVATE;
-        return -EACCES;
+        return -EPERM;
     }
     if ((vma->prot & both) != both) {
         *reason_p = PEERVMA_REASON_READ_ONLY;

@@ -32,7 +32,7 @@ struct peervma_provider {
 
 /*
  * A dma-buf can be read and written by whoever has it, so only a shared mapping
- * that can be, too, is exported. 0, or -EACCES and the reason.
+ * that can be, too, is exported. 0, or -EPERM or -EACCES and the reason.
  */
 int peervma_provider_check_access(const struct peervma_vma *vma,
                                   unsigned *reason_p);

@@ -16,6 +16,7 @@ ucs_status_t uct_peervma_status(int error)
         return UCS_ERR_INVALID_PARAM;
     case ENOMEM:
         return UCS_ERR_NO_MEMORY;
+    case EDQUOT:
     case EMFILE:
     case ENFILE:
         return UCS_ERR_EXCEEDS_LIMIT;

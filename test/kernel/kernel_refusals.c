@@ -2,16 +2,21 @@
 /* What is not to be exported, each with its own errno and reason. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "device.h"
 #include "tap.h"
+
+#define NOBODY 65534
 
 /* The mapping of a fresh dma-buf. */
 static uint8_t *dmabuf_map(size_t length)
@@ -163,7 +168,7 @@ static void test_private(void)
     for (i = 0; i < tap_count(prots); i++) {
         map = mmap(NULL, page, prots[i], MAP_PRIVATE, fd, 0);
         tap_check(map != MAP_FAILED);
-        export_refused(map, page, EACCES, PEERVMA_REASON_PRIVATE);
+        export_refused(map, page, EPERM, PEERVMA_REASON_PRIVATE);
         query = query_ok(map);
         tap_check_equal(query.reason, PEERVMA_REASON_PRIVATE);
         munmap(map, page);
@@ -266,6 +271,82 @@ static void test_other_process(void)
     close(pipes[1]);
 }
 
+/* Send a descriptor with an address, or take them: whether that worked. */
+static bool fd_send(int socket, int fd, void *address)
+{
+    char control[CMSG_SPACE(sizeof(fd))] = {0};
+    struct iovec iov = {.iov_base = &address, .iov_len = sizeof(address)};
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof(control)};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(fd));
+    memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+    return sendmsg(socket, &message, 0) == sizeof(address);
+}
+
+static bool fd_take(int socket, int *fd_p, void **address_p)
+{
+    char control[CMSG_SPACE(sizeof(*fd_p))] = {0};
+    struct iovec iov = {.iov_base = address_p, .iov_len = sizeof(*address_p)};
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof(control)};
+    struct cmsghdr *header;
+
+    if (recvmsg(socket, &message, 0) != sizeof(*address_p))
+        return false;
+    header = CMSG_FIRSTHDR(&message);
+    if (header == NULL || header->cmsg_type != SCM_RIGHTS)
+        return false;
+    memcpy(fd_p, CMSG_DATA(header), sizeof(*fd_p));
+    return true;
+}
+
+/* Another user's process, which could not open the device, is given it. */
+static int nobodys_error(int socket)
+{
+    struct peervma_export export = {.size = sizeof(export), .length = page};
+    void *address;
+    int device;
+
+    if (setgroups(0, NULL) != 0 || setgid(NOBODY) != 0 || setuid(NOBODY) != 0 ||
+        open("/dev/peervma", O_RDWR | O_CLOEXEC) >= 0)
+        return 1;
+    if (!fd_take(socket, &device, &address))
+        return 2;
+    export.addr = (uintptr_t)address;
+    if (ioctl(device, PEERVMA_IOC_EXPORT, &export) != -1 || errno != ENXIO)
+        return 3;
+    return export.reason == PEERVMA_REASON_UNMAPPED ? 0 : 4;
+}
+
+static void test_other_user(void)
+{
+    int sockets[2], status;
+    uint8_t *map;
+    pid_t pid;
+
+    tap_check_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets), 0);
+    pid = fork();
+    tap_check(pid >= 0);
+    if (pid == 0)
+        _exit(nobodys_error(sockets[1]));
+    map = dmabuf_map(page);
+    tap_check(fd_send(sockets[0], device_fd(), map));
+    tap_check_equal(waitpid(pid, &status, 0), pid);
+    tap_check_equal(status, 0);
+    close(export_ok(map, page, 0, page));
+    munmap(map, page);
+    close(sockets[0]);
+    close(sockets[1]);
+}
+
 /* An inherited mapping is the child's own. */
 static void test_inherited(void)
 {
@@ -291,13 +372,15 @@ static const tap_test_t tests[] = {
     {"file memory is ENODEV", test_files},
     {"hugetlb memory is ENODEV", test_hugetlb},
     {"a range that leaves its VMA is ERANGE", test_crossing},
-    {"a private mapping is EACCES", test_private},
+    {"a private mapping is EPERM", test_private},
     {"a mapping not both readable and writable is EACCES", test_protection},
     {"a shared mapping of a file open for reading is EACCES, not as private",
      test_read_only_file},
     {"device memory that no exporter knows is EOPNOTSUPP", test_no_exporter},
     {"another process's address is ENXIO through the same descriptor",
      test_other_process},
+    {"another user's memory is ENXIO through a descriptor that he passed",
+     test_other_user},
     {"a mapping inherited by fork is exported to the child", test_inherited},
 };
 

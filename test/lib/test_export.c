@@ -92,11 +92,14 @@ static void what_allows_less_than_a_dmabuf_is_refused(void **state)
 {
     static const struct {
         const char *perms;
+        int error;
         unsigned reason;
     } cases[] = {
-        {"r--s", PEERVMA_REASON_READ_ONLY}, {"-w-s", PEERVMA_REASON_READ_ONLY},
-        {"---s", PEERVMA_REASON_READ_ONLY}, {"rw-p", PEERVMA_REASON_PRIVATE},
-        {"r--p", PEERVMA_REASON_PRIVATE},
+        {"r--s", -EACCES, PEERVMA_REASON_READ_ONLY},
+        {"-w-s", -EACCES, PEERVMA_REASON_READ_ONLY},
+        {"---s", -EACCES, PEERVMA_REASON_READ_ONLY},
+        {"rw-p", -EPERM, PEERVMA_REASON_PRIVATE},
+        {"r--p", -EPERM, PEERVMA_REASON_PRIVATE},
     };
     unsigned i;
     int fd;
@@ -105,7 +108,7 @@ static void what_allows_less_than_a_dmabuf_is_refused(void **state)
         fd = fake_dmabuf(&fake, cases[i].perms, 0x4000, O_RDWR, "20000-24000");
         assert_int_equal(-ENODEV, export_range(0x20000, 1));
         assert_int_equal(2, refusals.count);
-        expect_refusal(0, "fd", -EACCES, cases[i].reason);
+        expect_refusal(0, "fd", cases[i].error, cases[i].reason);
         expect_refusal(1, "kernel", -ENODEV, PEERVMA_REASON_NO_MODULE);
         expect_untouched();
         close(fd);

@@ -23,6 +23,7 @@ static void each_cause_keeps_its_meaning(void **state)
     assert_int_equal(uct_peervma_status(-EINVAL), UCS_ERR_INVALID_PARAM);
     assert_int_equal(uct_peervma_status(-ENOMEM), UCS_ERR_NO_MEMORY);
     assert_int_equal(uct_peervma_status(-EMFILE), UCS_ERR_EXCEEDS_LIMIT);
+    assert_int_equal(uct_peervma_status(-EDQUOT), UCS_ERR_EXCEEDS_LIMIT);
     assert_int_equal(uct_peervma_status(-ESTALE), UCS_ERR_NO_DEVICE);
     assert_int_equal(uct_peervma_status(-EOPNOTSUPP), UCS_ERR_UNSUPPORTED);
     assert_int_equal(uct_peervma_status(-EACCES), UCS_ERR_UNSUPPORTED);

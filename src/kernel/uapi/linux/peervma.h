@@ -26,10 +26,11 @@
  *			_BEYOND_OBJECT)
  *	ENODEV		mapped, but not device memory: anonymous, file or
  *			hugetlb memory (PEERVMA_REASON_NOT_DEVICE)
+ *	EPERM		EXPORT: the mapping is private (PEERVMA_REASON_PRIVATE)
  *	EACCES		EXPORT: the mapping does not allow what a dma-buf would:
- *			it is private, or not both readable and writable, or its
- *			file has given up the object (PEERVMA_REASON_PRIVATE,
- *			_READ_ONLY, _NOT_ALLOWED)
+ *			it is not both readable and writable, or its file has
+ *			given up the object (PEERVMA_REASON_READ_ONLY,
+ *			_NOT_ALLOWED)
  *	EOPNOTSUPP	EXPORT: device memory whose exporter does not consent;
  *			`reason` says why (PEERVMA_REASON_NO_EXPORTER and
  *			others)

@@ -16,18 +16,28 @@ tap_on_user() {
 setup_file() {
     node_setup accel on
     node_setup module on
-    on 0 modprobe peervma_quirks
+    on 0 modprobe -a peervma_quirks peervma_driver
     on 0 udevadm settle
 }
 
 teardown_file() {
-    on 0 modprobe -r peervma_quirks softaccel
+    on 0 modprobe -r peervma_quirks peervma_driver softaccel
     node_setup accel on
     node_setup module on
 }
 
 @test "the ioctls take and refuse structures as the header says" {
     tap_on 0 kernel_abi
+}
+
+@test "a 32-bit program makes the same calls" {
+    on 0 test -x "$programs/kernel_32bit" ||
+        skip "the compiler makes no 32-bit programs"
+    run on 0 "$programs/kernel_32bit"
+    [[ $output != *"Exec format error"* ]] ||
+        skip "the node's kernel runs no 32-bit programs"
+    tap_holds <<<"$output"
+    [ "$status" -eq 0 ]
 }
 
 @test "what is not exportable is refused with its errno and reason" {
@@ -44,6 +54,14 @@ teardown_file() {
 
 @test "mappings of drivers with quirks are exported right or refused" {
     tap_on 0 kernel_quirks
+}
+
+@test "drivers register, are asked and unregister at any time" {
+    tap_on 0 kernel_driver
+}
+
+@test "exports and refusals are counted and traced" {
+    tap_on 0 kernel_account
 }
 
 @test "descriptors are right, and nothing leaks" {
@@ -90,8 +108,8 @@ teardown_file() {
 }
 
 @test "after all that no reference keeps a module" {
-    on 0 modprobe -r peervma_quirks softaccel peervma
+    on 0 modprobe -r peervma_quirks peervma_driver softaccel peervma
     node_setup accel on
     node_setup module on
-    on 0 modprobe peervma_quirks
+    on 0 modprobe -a peervma_quirks peervma_driver
 }

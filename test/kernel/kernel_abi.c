@@ -91,6 +91,47 @@ static void test_info(void)
     tap_check(!(arg.info.kinds & (1ULL << PEERVMA_VMA_NONE)));
 }
 
+/* Of a library that knows nothing of the limits, and of one that knows more. */
+static void test_info_versions(void)
+{
+    argument_t arg;
+    size_t i;
+
+    memset(&arg, 0x5a, sizeof(arg));
+    arg.info.size = PEERVMA_INFO_SIZE_VER0;
+    arg.info.flags = 0;
+    tap_check_equal(device_ioctl(PEERVMA_IOC_INFO, &arg), 0);
+    tap_check(arg.info.features & PEERVMA_FEATURE_LIMITS);
+    for (i = PEERVMA_INFO_SIZE_VER0; i < sizeof(arg); i++)
+        tap_check_equal(arg.byte[i], 0x5a);
+
+    memset(&arg, 0, sizeof(arg));
+    arg.info.size = PEERVMA_INFO_SIZE_VER1;
+    tap_check_equal(device_ioctl(PEERVMA_IOC_INFO, &arg), 0);
+    tap_check(arg.info.max_exports > 0);
+    tap_check(arg.info.max_exports_per_user > 0);
+    tap_check_equal(arg.info.exports, 0);
+
+    /* Fields that are results may hold anything; they are not read. */
+    memset(&arg.byte[8], 0xff, PEERVMA_INFO_SIZE_VER1 - 8);
+    tap_check_equal(device_ioctl(PEERVMA_IOC_INFO, &arg), 0);
+    tap_check_equal(arg.info.exports, 0);
+    tap_check_equal(arg.info.reserved, 0);
+}
+
+static void test_info_limits(void)
+{
+    const char *parameter = "/sys/module/peervma/parameters/max_exports";
+    struct peervma_info info = {.size = sizeof(info)};
+    char before[32];
+
+    read_line(parameter, before, sizeof(before));
+    write_line(parameter, "77");
+    tap_check_equal(device_ioctl(PEERVMA_IOC_INFO, &info), 0);
+    write_line(parameter, before);
+    tap_check_equal(info.max_exports, 77);
+}
+
 static void test_exact(void)
 {
     argument_t arg;
@@ -287,6 +328,9 @@ static void test_only_ioctl(void)
 static const tap_test_t tests[] = {
     {"an unknown ioctl is ENOTTY", test_unknown_ioctls},
     {"INFO names what can be asked and exported", test_info},
+    {"INFO of the first version and of this one fill in what they have",
+     test_info_versions},
+    {"INFO tells the limit that the parameter sets", test_info_limits},
     {"a structure of the first version is taken", test_exact},
     {"a structure shorter than its first version is EINVAL", test_short},
     {"a longer structure of zeros is taken, its tail left alone",

@@ -49,9 +49,13 @@ static void peervma_dmabuf_place(struct vm_area_struct *vma,
 	object->offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	if (plain)
 		return;
-	object->reason = object->offset < object->size ?
-			 PEERVMA_REASON_BEYOND_OBJECT :
-			 PEERVMA_REASON_UNKNOWN_OFFSET;
+	if (object->offset < object->size) {
+		object->reason = PEERVMA_REASON_BEYOND_OBJECT;
+		return;
+	}
+	/* A number of the driver's own, an address even: nobody's business. */
+	object->offset = 0;
+	object->reason = PEERVMA_REASON_UNKNOWN_OFFSET;
 }
 
 static void peervma_dmabuf_hold(struct vm_area_struct *vma,

@@ -158,6 +158,9 @@ static void peervma_object_fill(struct vm_area_struct *vma,
 				 PEERVMA_REASON_NOT_DEVICE :
 				 PEERVMA_REASON_NO_EXPORTER;
 	}
+	/* remap_pfn_range() leaves a page frame in a private mapping's place. */
+	if (rights == PEERVMA_REASON_PRIVATE)
+		object->offset = 0;
 	if (rights != PEERVMA_REASON_NONE &&
 	    object->reason != PEERVMA_REASON_NOT_DEVICE)
 		object->reason = rights;

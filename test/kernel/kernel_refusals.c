@@ -171,6 +171,8 @@ static void test_private(void)
         export_refused(map, page, EPERM, PEERVMA_REASON_PRIVATE);
         query = query_ok(map);
         tap_check_equal(query.reason, PEERVMA_REASON_PRIVATE);
+        /* The heap's driver has left a page frame there. */
+        tap_check_equal(query.object_offset, 0);
         munmap(map, page);
     }
     close(fd);

@@ -130,7 +130,8 @@ struct peervma_info {
  * @addr: in: an address of the caller; any alignment
  * @vma_start: out: first address of the VMA
  * @vma_end: out: first address after the VMA
- * @object_offset: out: offset in bytes of @vma_start in its object
+ * @object_offset: out: offset in bytes of @vma_start in its object; zero if not
+ *	known, as for a private mapping
  * @object_size: out: size in bytes of the object, zero if not known; an export
  *	has the same offset and size, unless the driver exports more or less
  * @kind: out: enum peervma_vma_kind

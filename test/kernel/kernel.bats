@@ -72,6 +72,10 @@ teardown_file() {
     tap_on 0 kernel_races
 }
 
+@test "QUERY allocates nothing and locks for reading only" {
+    tap_on 0 kernel_trace
+}
+
 @test "a device may be unbound under mappings and exports" {
     tap_on 0 kernel_gone
 }

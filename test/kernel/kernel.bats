@@ -76,6 +76,12 @@ teardown_file() {
     tap_on 0 kernel_trace
 }
 
+@test "a fuzzer finds no wrong answer and nothing left behind" {
+    on 0 modprobe vgem
+    tap_on 0 kernel_fuzz --seed 1 --calls 1e5
+    on 0 modprobe -r vgem
+}
+
 @test "a device may be unbound under mappings and exports" {
     tap_on 0 kernel_gone
 }

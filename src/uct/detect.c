@@ -9,8 +9,9 @@
 
 #include <ucm/api/ucm.h>
 #include <ucs/config/global_opts.h>
-#include <ucs/memory/memtype_cache.h>
 
+#include "abi/memtype_cache.h"
+#include "abi/versions.h"
 #include "stats.h"
 #include "status.h"
 
@@ -52,6 +53,18 @@ static int is_marked(const void *address)
     return (atomic_load(&marked_pieces[hash / 64]) >> (hash % 64)) & 1;
 }
 
+static void set_unknown(const void *address, size_t length)
+{
+    const ucs_memtype_cache_update_t update = {ucs_memtype_cache_update};
+    ucs_memory_type_t unknown = uct_peervma_version->unknown_type;
+
+    if (uct_peervma_version->mem_flags) {
+        update.v1_22(address, length, unknown, UCS_SYS_DEVICE_ID_UNKNOWN, 0);
+    } else {
+        update.v1_18(address, length, unknown, UCS_SYS_DEVICE_ID_UNKNOWN);
+    }
+}
+
 /*
  * Have UCX ask us about a range. A mark is never taken away: it only means "ask
  * peervma", and an unmark that races with a new mapping at the same address
@@ -67,8 +80,7 @@ static void mark(const void *address, size_t length)
         hash = hash_piece(piece);
         atomic_fetch_or(&marked_pieces[hash / 64], UINT64_C(1) << (hash % 64));
     }
-    ucs_memtype_cache_update(address, length, UCS_MEMORY_TYPE_UNKNOWN,
-                             UCS_SYS_DEVICE_ID_UNKNOWN);
+    set_unknown(address, length);
 }
 
 /*

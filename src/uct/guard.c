@@ -11,13 +11,11 @@
 
 #include <ucp/api/ucp.h>
 
-#include "abi/component.h"
 #include "abi/iface.h"
-
-#define GUARD_MAJOR 1
-#define GUARD_MINOR 18
+#include "md.h"
 
 #define GUARD_MAX_ENTRIES 64 /* of a list; UCX has about 15 components */
+#define GUARD_ATTR_ROOM 2048 /* for attributes; UCX's have about 540 bytes */
 
 void uct_peervma_guard_facts(uct_peervma_guard_facts_t *facts_p)
 {
@@ -26,6 +24,9 @@ void uct_peervma_guard_facts(uct_peervma_guard_facts_t *facts_p)
     facts_p->ep_class = &uct_base_ep_t_class;
     facts_p->iface_options = uct_iface_config_table;
     facts_p->components = &uct_components_list;
+    facts_p->type_names = ucs_memory_type_names;
+    facts_p->functions = uct_peervma_version_functions();
+    facts_p->md_query = uct_md_query_v2;
 }
 
 static int is_mapped(const void *address, size_t length)
@@ -151,37 +152,175 @@ static int is_class(const ucs_class_t *cls, const char *name, size_t size)
     return (cls->size == size) && (strcmp(cls->name, name) == 0);
 }
 
-int uct_peervma_guard_check(const uct_peervma_guard_facts_t *facts,
-                            char *reason, size_t reason_size)
+static int is_type(const char *const *names, unsigned type, const char *name)
 {
-    const char *what = NULL;
+    unsigned i;
 
-    if ((facts->major != GUARD_MAJOR) || (facts->minor != GUARD_MINOR)) {
-        snprintf(reason, reason_size,
-                 "this process has UCX %u.%u.%u, the plugin is for UCX %d.%d",
-                 facts->major, facts->minor, facts->release, GUARD_MAJOR,
-                 GUARD_MINOR);
+    for (i = 0; i < type; ++i) {
+        if (names[i] == NULL) {
+            return 0;
+        }
+    }
+    return (names[type] != NULL) && (strcmp(names[type], name) == 0);
+}
+
+/*
+ * The bytes that UCX writes into the attributes of a memory domain if these
+ * fields are asked for: those that differ from what was there in one of two
+ * tries.
+ */
+static int find_written(const uct_peervma_guard_facts_t *facts, uct_md_h md,
+                        uint64_t field_mask, size_t *start_p, size_t *end_p)
+{
+    union {
+        uct_md_attr_v2_t attr;
+        unsigned char bytes[GUARD_ATTR_ROOM];
+    } zeros, ones;
+    size_t i;
+
+    memset(&zeros, 0, sizeof(zeros));
+    memset(&ones, 0xff, sizeof(ones));
+    zeros.attr.field_mask = ones.attr.field_mask = field_mask;
+    if ((facts->md_query(md, &zeros.attr) != UCS_OK) ||
+        (facts->md_query(md, &ones.attr) != UCS_OK)) {
         return 0;
     }
 
+    *start_p = *end_p = 0;
+    for (i = sizeof(field_mask); i < GUARD_ATTR_ROOM; ++i) {
+        if ((zeros.bytes[i] != 0) || (ones.bytes[i] != 0xff)) {
+            *start_p = (*end_p == 0) ? i : *start_p;
+            *end_p = i + 1;
+        }
+    }
+    return 1;
+}
+
+/* Is each field where abi/ says, and the last one's end where the version's
+ * is? */
+static int are_md_attributes(const uct_peervma_guard_facts_t *facts,
+                             uct_md_h md, size_t attr_end)
+{
+#define ATTR_FIELD(_bit, _name)                                   \
+    {                                                             \
+        UCT_MD_ATTR_HAS_##_bit, offsetof(uct_md_attr_v2_t, _name) \
+    }
+    static const struct {
+        uint64_t mask;
+        size_t offset;
+    } fields[] = {
+        ATTR_FIELD(MAX_ALLOC, max_alloc),
+        ATTR_FIELD(MAX_REG, max_reg),
+        ATTR_FIELD(FLAGS, flags),
+        ATTR_FIELD(REG_MEM_TYPES, reg_mem_types),
+        ATTR_FIELD(REG_NONBLOCK_MEM_TYPES, reg_nonblock_mem_types),
+        ATTR_FIELD(CACHE_MEM_TYPES, cache_mem_types),
+        ATTR_FIELD(GVA_MEM_TYPES, gva_mem_types),
+        ATTR_FIELD(DETECT_MEM_TYPES, detect_mem_types),
+        ATTR_FIELD(ALLOC_MEM_TYPES, alloc_mem_types),
+        ATTR_FIELD(ACCESS_MEM_TYPES, access_mem_types),
+        ATTR_FIELD(DMABUF_MEM_TYPES, dmabuf_mem_types),
+    };
+    size_t start, end, i;
+
+    for (i = 0; i < sizeof(fields) / sizeof(fields[0]); ++i) {
+        if (!find_written(facts, md, fields[i].mask, &start, &end) ||
+            (start != fields[i].offset) || (end != start + sizeof(uint64_t))) {
+            return 0;
+        }
+    }
+    return find_written(facts, md, UINT64_MAX, &start, &end) &&
+           (end == attr_end);
+}
+
+static uct_component_t *find_component(const ucs_list_link_t *head,
+                                       const char *name)
+{
+    const ucs_list_link_t *entry;
+    uct_component_t *component;
+
+    for (entry = head->next; entry != head; entry = entry->next) {
+        component = ucs_container_of(entry, uct_component_t, list);
+        if (strcmp(component->name, name) == 0) {
+            return component;
+        }
+    }
+    return NULL;
+}
+
+/* Ask the domain of UCX's own component "self", which is everywhere. */
+static int check_md(const uct_peervma_guard_facts_t *facts, size_t attr_end)
+{
+    uct_component_t *component = find_component(facts->components, "self");
+    uct_md_config_t *config;
+    uct_md_h md;
+    int ok = 0;
+
+    if ((component == NULL) ||
+        (uct_md_config_read(component, NULL, NULL, &config) != UCS_OK)) {
+        return 0;
+    }
+    if (component->md_open(component, "self", config, &md) == UCS_OK) {
+        ok = are_md_attributes(facts, md, attr_end);
+        md->ops->close(md);
+    }
+    uct_config_release(config);
+    return ok;
+}
+
+/* What is not as it is in this version, or NULL. */
+static const char *find_difference(const uct_peervma_guard_facts_t *facts,
+                                   const uct_peervma_version_t *version)
+{
     if (!is_class(facts->iface_class, "uct_base_iface_t",
                   sizeof(uct_base_iface_t))) {
-        what = "interfaces";
-    } else if (!is_class(facts->ep_class, "uct_base_ep_t",
-                         sizeof(uct_base_ep_t))) {
-        what = "endpoints";
-    } else if (!are_options(facts->iface_options)) {
-        what = "options";
-    } else if (!are_components(facts->components)) {
-        what = "components";
+        return "interfaces";
     }
-    if (what == NULL) {
-        return 1;
+    if (!is_class(facts->ep_class, "uct_base_ep_t", sizeof(uct_base_ep_t))) {
+        return "endpoints";
     }
+    if (!are_options(facts->iface_options)) {
+        return "options";
+    }
+    if (facts->functions != version->functions) {
+        return "functions";
+    }
+    if (!is_type(facts->type_names, UCT_PEERVMA_MEM_TYPE, "ze-device") ||
+        !is_type(facts->type_names, version->unknown_type, "unknown")) {
+        return "memory types";
+    }
+    if (!are_components(facts->components)) {
+        return "components";
+    }
+    if (!check_md(facts, version->md_attr_end)) {
+        return "memory domains";
+    }
+    return NULL;
+}
 
-    snprintf(reason, reason_size,
-             "the %s of this UCX %u.%u.%u have another layout than those the "
-             "plugin was built for",
-             what, facts->major, facts->minor, facts->release);
-    return 0;
+const uct_peervma_version_t *uct_peervma_guard_check(
+    const uct_peervma_guard_facts_t *facts, char *reason, size_t reason_size)
+{
+    const uct_peervma_version_t *version;
+    const char *what;
+
+    version = uct_peervma_version_find(facts->major, facts->minor);
+    if (version == NULL) {
+        snprintf(reason, reason_size,
+                 "this process has UCX %u.%u.%u, the plugin is for UCX %d.%d "
+                 "to %d.%d",
+                 facts->major, facts->minor, facts->release,
+                 UCT_PEERVMA_UCX_MAJOR, UCT_PEERVMA_UCX_FIRST,
+                 UCT_PEERVMA_UCX_MAJOR, UCT_PEERVMA_UCX_LAST);
+        return NULL;
+    }
+    what = find_difference(facts, version);
+    if (what != NULL) {
+        snprintf(reason, reason_size,
+                 "the %s of this UCX %u.%u.%u are not those of UCX %u.%u", what,
+                 facts->major, facts->minor, facts->release, facts->major,
+                 facts->minor);
+        return NULL;
+    }
+    return version;
 }

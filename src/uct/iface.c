@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/versions.h"
 #include "ep.h"
 #include "md.h"
 
@@ -49,22 +50,32 @@ static ucs_status_t iface_query(uct_iface_h iface, uct_iface_attr_t *attr)
     return UCS_OK;
 }
 
+static void estimate_end(uct_perf_attr_end_t *end, uint64_t field_mask)
+{
+    if (field_mask & UCT_PERF_END_HAS_LATENCY) {
+        end->latency.c = COPY_LATENCY;
+        end->latency.m = 0;
+    }
+    if (field_mask & UCT_PERF_END_HAS_MAX_INFLIGHT) {
+        end->max_inflight_eps = SIZE_MAX;
+    }
+    if (field_mask & UCT_PERF_END_HAS_FLAGS) {
+        end->flags = 0;
+    }
+}
+
 static ucs_status_t iface_estimate_perf(uct_iface_h iface,
                                         uct_perf_attr_t *attr)
 {
     int is_put = (attr->field_mask & UCT_PERF_HAS_OPERATION) &&
                  ((attr->operation == UCT_OP_PUT_SHORT) ||
                   (attr->operation == UCT_OP_PUT_ZCOPY));
+    uct_ppn_bandwidth_t bandwidth = {
+        .dedicated = is_put ? TO_DEVICE_BANDWIDTH : FROM_DEVICE_BANDWIDTH};
 
     (void)iface;
     if (attr->field_mask & UCT_PERF_HAS_BANDWIDTH) {
-        attr->bandwidth.dedicated =
-            is_put ? TO_DEVICE_BANDWIDTH : FROM_DEVICE_BANDWIDTH;
-        attr->bandwidth.shared = 0;
-    }
-    if (attr->field_mask & UCT_PERF_HAS_LATENCY) {
-        attr->latency.c = COPY_LATENCY;
-        attr->latency.m = 0;
+        attr->bandwidth = bandwidth;
     }
     if (attr->field_mask & UCT_PERF_HAS_SEND_PRE) {
         attr->send_pre_overhead = 0;
@@ -75,12 +86,15 @@ static ucs_status_t iface_estimate_perf(uct_iface_h iface,
     if (attr->field_mask & UCT_PERF_HAS_RECV) {
         attr->recv_overhead = 0;
     }
-    if (attr->field_mask & UCT_PERF_HAS_MAX_INFLIGHT) {
-        attr->max_inflight_eps = SIZE_MAX;
+
+    if (!uct_peervma_version->path_bandwidth) {
+        estimate_end(&attr->v1_18, attr->field_mask >> UCT_PERF_END_BIT_V1_18);
+        return UCS_OK;
     }
-    if (attr->field_mask & UCT_PERF_HAS_FLAGS) {
-        attr->flags = 0;
+    if (attr->field_mask & UCT_PERF_HAS_PATH_BANDWIDTH) {
+        attr->v1_19.path_bandwidth = bandwidth;
     }
+    estimate_end(&attr->v1_19.end, attr->field_mask >> UCT_PERF_END_BIT_V1_19);
     return UCS_OK;
 }
 
@@ -169,6 +183,13 @@ static const uct_iface_ops_t iface_ops = {
     .iface_get_address = iface_get_address,
     .iface_is_reachable = uct_base_iface_is_reachable};
 
+static ucs_status_t iface_query_v2(uct_iface_h iface, void *attr)
+{
+    (void)iface;
+    (void)attr;
+    return UCS_ERR_UNSUPPORTED;
+}
+
 static void iface_vfs_refresh(uct_iface_h iface)
 {
     (void)iface;
@@ -181,10 +202,10 @@ static ucs_status_t ep_query(uct_ep_h ep, void *attr)
     return UCS_ERR_UNSUPPORTED;
 }
 
-static ucs_status_t ep_invalidate(uct_ep_h ep, unsigned flags)
+static ucs_status_t ep_invalidate(uct_ep_h ep, const void *params)
 {
     (void)ep;
-    (void)flags;
+    (void)params;
     return UCS_ERR_UNSUPPORTED;
 }
 
@@ -200,14 +221,77 @@ static ucs_status_t ep_connect_to_ep(uct_ep_h ep,
     return UCS_ERR_UNSUPPORTED;
 }
 
-static const uct_iface_internal_ops_t iface_internal_ops = {
-    .iface_estimate_perf = iface_estimate_perf,
-    .iface_vfs_refresh = iface_vfs_refresh,
-    .ep_query = ep_query,
-    .ep_invalidate = ep_invalidate,
-    .ep_connect_to_ep_v2 = ep_connect_to_ep,
-    .iface_is_reachable_v2 = iface_is_reachable,
-    .ep_is_connected = uct_base_ep_is_connected};
+/* Called on interfaces only that say they have these. */
+
+static ucs_status_t iface_mem_element_pack(const uct_iface_h iface,
+                                           uct_mem_h memh, uct_rkey_t rkey,
+                                           void *mem_element)
+{
+    (void)iface;
+    (void)memh;
+    (void)rkey;
+    (void)mem_element;
+    return UCS_ERR_UNSUPPORTED;
+}
+
+static ucs_status_t ep_get_device_ep(uct_ep_h ep, void *device_ep_p)
+{
+    (void)ep;
+    (void)device_ep_p;
+    return UCS_ERR_UNSUPPORTED;
+}
+
+static ucs_status_t ep_sgl_zcopy(uct_ep_h ep, void *const *buffers,
+                                 const size_t *lengths, uct_mem_h const *memhs,
+                                 const uint64_t *remote_addrs,
+                                 uct_rkey_t const *rkeys, const size_t *counts,
+                                 const size_t *strides, size_t count,
+                                 uct_completion_t *completion)
+{
+    (void)ep;
+    (void)buffers;
+    (void)lengths;
+    (void)memhs;
+    (void)remote_addrs;
+    (void)rkeys;
+    (void)counts;
+    (void)strides;
+    (void)count;
+    (void)completion;
+    return UCS_ERR_UNSUPPORTED;
+}
+
+static ucs_status_t ep_outstanding_purge(uct_ep_h ep, const void *params)
+{
+    (void)ep;
+    (void)params;
+    return UCS_ERR_UNSUPPORTED;
+}
+
+/* clang-format off */
+#define OPS_OF_ALL                                  \
+    .iface_estimate_perf = iface_estimate_perf,     \
+    .iface_vfs_refresh = iface_vfs_refresh,         \
+    .ep_query = ep_query,                           \
+    .ep_invalidate = ep_invalidate,                 \
+    .ep_connect_to_ep_v2 = ep_connect_to_ep,        \
+    .iface_is_reachable_v2 = iface_is_reachable,    \
+    .ep_is_connected = uct_base_ep_is_connected,    \
+    .ep_get_device_ep = ep_get_device_ep
+
+static const uct_iface_internal_ops_t internal_ops[UCT_PEERVMA_OPS_LAST] = {
+    [UCT_PEERVMA_OPS_V1_18].v1_18 = {OPS_OF_ALL},
+    [UCT_PEERVMA_OPS_V1_20].v1_20 = {
+        OPS_OF_ALL,
+        .iface_query_v2 = iface_query_v2,
+        .iface_mem_element_pack = iface_mem_element_pack},
+    [UCT_PEERVMA_OPS_V1_22].v1_22 = {
+        OPS_OF_ALL,
+        .iface_query_v2 = iface_query_v2,
+        .ep_put_sgl_zcopy = ep_sgl_zcopy,
+        .ep_get_sgl_zcopy = ep_sgl_zcopy,
+        .ep_outstanding_purge = ep_outstanding_purge}};
+/* clang-format on */
 
 ucs_status_t uct_peervma_iface_open(uct_md_h md, uct_worker_h worker,
                                     const uct_iface_params_t *params,
@@ -223,7 +307,8 @@ ucs_status_t uct_peervma_iface_open(uct_md_h md, uct_worker_h worker,
     }
 
     status = UCS_CLASS_INIT(uct_base_iface_t, &iface->super, &iface_ops,
-                            &iface_internal_ops, md, worker, params, config);
+                            &internal_ops[uct_peervma_version->internal_ops],
+                            md, worker, params, config);
     if (status != UCS_OK) {
         free(iface);
         return status;

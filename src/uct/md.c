@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "abi/versions.h"
 #include "beyond.h"
 #include "detect.h"
 #include "explain.h"
@@ -33,6 +34,9 @@ static ucs_status_t md_query(uct_md_h md, uct_md_attr_v2_t *attr)
     attr->flags = UCT_MD_FLAG_REG;
     attr->reg_mem_types = UCS_BIT(UCS_MEMORY_TYPE_HOST) | device;
     attr->access_mem_types = device;
+    if (uct_peervma_version->access_host) {
+        attr->access_mem_types |= UCS_BIT(UCS_MEMORY_TYPE_HOST);
+    }
     attr->detect_mem_types = device;
     /* UCP aborts a receive whose buffer it cannot register, but knows how to
      * stage memory of which no dma-buf is promised. */
@@ -199,6 +203,23 @@ static ucs_status_t md_mem_attach(uct_md_h md, const void *mkey, void *params,
     return UCS_ERR_UNSUPPORTED;
 }
 
+/* UCX 1.23 passes one argument more. */
+static ucs_status_t md_mem_elem_pack(uct_md_h md, uct_mem_h memh,
+                                     uct_rkey_t rkey, void *mem_elem)
+{
+    (void)md;
+    (void)memh;
+    (void)rkey;
+    (void)mem_elem;
+    return UCS_ERR_UNSUPPORTED;
+}
+
+static void md_mem_elem_release(uct_md_h md, void *release_handle)
+{
+    (void)md;
+    (void)release_handle;
+}
+
 static void md_close(uct_md_h md)
 {
     free(to_md(md));
@@ -212,8 +233,9 @@ static const uct_md_ops_t md_ops = {.close = md_close,
                                     .mem_query = md_mem_query,
                                     .mkey_pack = md_mkey_pack,
                                     .mem_attach = md_mem_attach,
-                                    .detect_memory_type =
-                                        md_detect_memory_type};
+                                    .detect_memory_type = md_detect_memory_type,
+                                    .mem_elem_pack = md_mem_elem_pack,
+                                    .mem_elem_release = md_mem_elem_release};
 
 /* UCP decides at its start how device memory may travel, when there may be no
  * mapping yet to try an export with. */

@@ -7,6 +7,7 @@
 
 #include "abi/component.h"
 #include "abi/iface.h"
+#include "abi/versions.h"
 #include "explain.h"
 #include "guard.h"
 #include "iface.h"
@@ -67,14 +68,24 @@ static ucs_status_t cm_open(uct_component_t *component, uct_worker_h worker,
     return UCS_ERR_UNSUPPORTED;
 }
 
-static ucs_status_t rkey_unpack(uct_component_t *component, const void *buffer,
-                                uct_rkey_t *rkey_p, void **handle_p)
+/* A remote key of ours is empty. */
+static ucs_status_t rkey_unpack_v1_18(uct_component_t *component,
+                                      const void *buffer, uct_rkey_t *rkey_p,
+                                      void **handle_p)
 {
     (void)component;
     (void)buffer;
     *rkey_p = 0;
     *handle_p = NULL;
     return UCS_OK;
+}
+
+static ucs_status_t rkey_unpack_v1_19(uct_component_t *component,
+                                      const void *buffer, const void *params,
+                                      uct_rkey_t *rkey_p, void **handle_p)
+{
+    (void)params;
+    return rkey_unpack_v1_18(component, buffer, rkey_p, handle_p);
 }
 
 static ucs_status_t rkey_ptr(uct_component_t *component, uct_rkey_t rkey,
@@ -118,7 +129,6 @@ static uct_component_t component = {
     .query_md_resources = query_md_resources,
     .md_open = uct_peervma_md_open,
     .cm_open = cm_open,
-    .rkey_unpack = rkey_unpack,
     .rkey_ptr = rkey_ptr,
     .rkey_release = rkey_release,
     .rkey_compare = rkey_compare,
@@ -138,14 +148,38 @@ static uct_tl_t copy_tl = {.name = "pvma_copy",
                                       .table = uct_iface_config_table,
                                       .size = sizeof(uct_iface_config_t)}};
 
+/* As another file, by UCX_PLUGIN_PATH for instance: one is enough. */
+static int is_registered(void)
+{
+    const uct_component_t *other;
+
+    ucs_list_for_each(other, &uct_components_list, list)
+    {
+        if (strcmp(other->name, component.name) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 __attribute__((constructor)) static void module_init(void)
 {
     uct_peervma_guard_facts_t facts;
 
     uct_peervma_guard_facts(&facts);
-    if (!uct_peervma_guard_check(&facts, refusal, sizeof(refusal))) {
+    uct_peervma_version =
+        uct_peervma_guard_check(&facts, refusal, sizeof(refusal));
+    if (uct_peervma_version == NULL) {
         uct_peervma_explain_out(refusal);
         return;
+    }
+    if (is_registered()) {
+        return;
+    }
+    if (uct_peervma_version->rkey_unpack_params) {
+        component.rkey_unpack.v1_19 = rkey_unpack_v1_19;
+    } else {
+        component.rkey_unpack.v1_18 = rkey_unpack_v1_18;
     }
     uct_component_register(&component);
     uct_tl_register(&component, &copy_tl);

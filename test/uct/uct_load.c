@@ -1,16 +1,69 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Load the plugin named by the argument, start UCX, and send a message to
- * oneself. Prints whether UCX has the component; exits with 0 if UCX works.
+ * uct_load PLUGIN [device]: load the plugin ("-": leave that to others), start
+ * UCX, and send a message to oneself, with "device" between buffers that look
+ * like device memory. Prints whether UCX has the component, and what it takes
+ * the buffers for; exits with 0 if UCX works, with 77 if there is no such
+ * buffer to be had.
+ * uct_load --minor: print the 18 of UCX 1.18.
  */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <ucp/api/ucp.h>
 #include <uct/api/uct.h>
 
-static int has_component(const char *name)
+#define LENGTH 1000
+#define EXIT_SKIP 77
+
+/* A mapping of a file of such a name that is no more is listed as that of a
+ * dma-buf. */
+static char *map_device(void)
+{
+    static const char path[] = "/dmabuf:peervma-test";
+    void *address;
+    int fd;
+
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return NULL;
+    }
+    unlink(path);
+    if (ftruncate(fd, 2 * LENGTH) != 0) {
+        close(fd);
+        return NULL;
+    }
+    address = mmap(NULL, 2 * LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    return (address == MAP_FAILED) ? NULL : address;
+}
+
+static void print_type(ucp_context_h context, char *buffer)
+{
+    ucp_mem_map_params_t params = {.field_mask =
+                                       UCP_MEM_MAP_PARAM_FIELD_ADDRESS |
+                                       UCP_MEM_MAP_PARAM_FIELD_LENGTH,
+                                   .address = buffer,
+                                   .length = LENGTH};
+    ucp_mem_attr_t attr = {.field_mask = UCP_MEM_ATTR_FIELD_MEM_TYPE};
+    ucp_mem_h memh;
+
+    if (ucp_mem_map(context, &params, &memh) != UCS_OK) {
+        printf("memory: cannot be registered\n");
+        return;
+    }
+    if (ucp_mem_query(memh, &attr) == UCS_OK) {
+        printf("memory: %s\n", ucs_memory_type_names[attr.mem_type]);
+    }
+    ucp_mem_unmap(context, memh);
+}
+
+static int count_components(const char *name)
 {
     uct_component_attr_t attr = {.field_mask = UCT_COMPONENT_ATTR_FIELD_NAME};
     uct_component_h *components;
@@ -21,7 +74,7 @@ static int has_component(const char *name)
         return 0;
     }
     for (i = 0; i < count; ++i) {
-        found |= (uct_component_query(components[i], &attr) == UCS_OK) &&
+        found += (uct_component_query(components[i], &attr) == UCS_OK) &&
                  (strcmp(attr.name, name) == 0);
     }
     uct_release_component_list(components);
@@ -42,19 +95,20 @@ static int done(ucp_worker_h worker, void *request)
     return status == UCS_OK;
 }
 
-static int send_to_self(ucp_worker_h worker)
+static int send_to_self(ucp_worker_h worker, char *buffer)
 {
     ucp_ep_params_t ep_params = {.field_mask =
                                      UCP_EP_PARAM_FIELD_REMOTE_ADDRESS};
     const ucp_request_param_t params = {.op_attr_mask = 0};
-    char message[1000], received[1000] = "";
+    char *message = buffer, *received = buffer + LENGTH;
     ucp_address_t *address;
     void *receive;
     size_t length;
     ucp_ep_h ep;
     int ok;
 
-    memset(message, 'x', sizeof(message));
+    memset(message, 'x', LENGTH);
+    memset(received, 0, LENGTH);
     if (ucp_worker_get_address(worker, &address, &length) != UCS_OK) {
         return 0;
     }
@@ -64,37 +118,59 @@ static int send_to_self(ucp_worker_h worker)
     if (!ok) {
         return 0;
     }
-    receive =
-        ucp_tag_recv_nbx(worker, received, sizeof(received), 1, ~0, &params);
-    ok = done(worker,
-              ucp_tag_send_nbx(ep, message, sizeof(message), 1, &params)) &&
-         done(worker, receive) &&
-         (memcmp(message, received, sizeof(message)) == 0);
+    receive = ucp_tag_recv_nbx(worker, received, LENGTH, 1, ~0, &params);
+    ok = done(worker, ucp_tag_send_nbx(ep, message, LENGTH, 1, &params)) &&
+         done(worker, receive) && (memcmp(message, received, LENGTH) == 0);
     return done(worker, ucp_ep_close_nbx(ep, &params)) && ok;
 }
 
-int main(int argc, char **argv)
+static int run(char *buffer)
 {
     const ucp_params_t params = {.field_mask = UCP_PARAM_FIELD_FEATURES,
                                  .features = UCP_FEATURE_TAG};
     const ucp_worker_params_t worker_params = {.field_mask = 0};
     ucp_context_h context;
     ucp_worker_h worker;
-    int ok;
+    int count, ok;
 
-    if ((argc != 2) || (dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) == NULL)) {
-        printf("not loaded: %s\n", argc == 2 ? dlerror() : "no argument");
-        return 2;
-    }
     if (ucp_init(&params, NULL, &context) != UCS_OK) {
         return 2;
     }
     if (ucp_worker_create(context, &worker_params, &worker) != UCS_OK) {
         return 2;
     }
-    printf("component: %s\n", has_component("peervma") ? "yes" : "no");
-    ok = send_to_self(worker);
+    count = count_components("peervma");
+    printf("component: %s\n", (count == 0)   ? "no"
+                              : (count == 1) ? "yes"
+                                             : "more than one");
+    print_type(context, buffer);
+    ok = send_to_self(worker, buffer);
     ucp_worker_destroy(worker);
     ucp_cleanup(context);
     return ok ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    static char host[2 * LENGTH];
+    unsigned major, minor, release;
+    char *buffer = host;
+
+    if ((argc == 2) && (strcmp(argv[1], "--minor") == 0)) {
+        ucp_get_version(&major, &minor, &release);
+        printf("%u\n", minor);
+        return 0;
+    }
+    if ((argc < 2) || ((strcmp(argv[1], "-") != 0) &&
+                       (dlopen(argv[1], RTLD_NOW | RTLD_LOCAL) == NULL))) {
+        printf("not loaded: %s\n", argc >= 2 ? dlerror() : "no argument");
+        return 2;
+    }
+    if (argc > 2) {
+        buffer = map_device();
+        if (buffer == NULL) {
+            return EXIT_SKIP;
+        }
+    }
+    return run(buffer);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * UCX's private layouts of component, transport and memory domain, as facts of
- * UCX 1.18 on x86-64. UCX promises none of them: guard.c proves them at load.
+ * UCX 1.18 to 1.23 on x86-64. UCX promises none of them: guard.c proves them at
+ * load, and test_layouts.c compares them with layouts.tsv.
  */
 #ifndef UCT_PEERVMA_ABI_COMPONENT_H
 #define UCT_PEERVMA_ABI_COMPONENT_H
@@ -19,6 +20,14 @@ typedef struct uct_tl uct_tl_t;
 typedef struct uct_tl_device uct_tl_device_t;
 typedef struct uct_md_attr_v2 uct_md_attr_v2_t;
 
+/* UCX 1.19 added the parameters. */
+typedef ucs_status_t (*uct_component_rkey_unpack_v1_18_t)(
+    uct_component_t *component, const void *buffer, uct_rkey_t *rkey_p,
+    void **handle_p);
+typedef ucs_status_t (*uct_component_rkey_unpack_v1_19_t)(
+    uct_component_t *component, const void *buffer, const void *params,
+    uct_rkey_t *rkey_p, void **handle_p);
+
 struct uct_component {
     char name[UCT_COMPONENT_NAME_MAX];
     ucs_status_t (*query_md_resources)(uct_component_t *component,
@@ -28,8 +37,10 @@ struct uct_component {
                             const uct_md_config_t *config, uct_md_h *md_p);
     ucs_status_t (*cm_open)(uct_component_t *component, uct_worker_h worker,
                             const uct_cm_config_t *config, uct_cm_h *cm_p);
-    ucs_status_t (*rkey_unpack)(uct_component_t *component, const void *buffer,
-                                uct_rkey_t *rkey_p, void **handle_p);
+    union {
+        uct_component_rkey_unpack_v1_18_t v1_18;
+        uct_component_rkey_unpack_v1_19_t v1_19;
+    } rkey_unpack;
     ucs_status_t (*rkey_ptr)(uct_component_t *component, uct_rkey_t rkey,
                              void *handle, uint64_t remote_address,
                              void **address_p);
@@ -61,15 +72,14 @@ struct uct_tl {
 struct uct_md_ops {
     void (*close)(uct_md_h md);
     ucs_status_t (*query)(uct_md_h md, uct_md_attr_v2_t *attr);
-    ucs_status_t (*mem_alloc)(uct_md_h md, size_t *length_p, void **address_p,
-                              ucs_memory_type_t type, unsigned flags,
-                              const char *name, uct_mem_h *memh_p);
+    void *mem_alloc; /* its arguments differ by version; not ours */
     ucs_status_t (*mem_free)(uct_md_h md, uct_mem_h memh);
     ucs_status_t (*mem_advise)(uct_md_h md, uct_mem_h memh, void *address,
                                size_t length, unsigned advice);
     ucs_status_t (*mem_reg)(uct_md_h md, void *address, size_t length,
                             const void *params, uct_mem_h *memh_p);
     ucs_status_t (*mem_dereg)(uct_md_h md, const void *params);
+    /* Since 1.22 it gets uct_md_mem_attr_v2_t, which begins like this one. */
     ucs_status_t (*mem_query)(uct_md_h md, const void *address, size_t length,
                               uct_md_mem_attr_t *attr);
     ucs_status_t (*mkey_pack)(uct_md_h md, uct_mem_h memh, void *address,
@@ -79,6 +89,11 @@ struct uct_md_ops {
     ucs_status_t (*detect_memory_type)(uct_md_h md, const void *address,
                                        size_t length,
                                        ucs_memory_type_t *type_p);
+    /* Since 1.21; 1.23 adds an argument. */
+    ucs_status_t (*mem_elem_pack)(uct_md_h md, uct_mem_h memh, uct_rkey_t rkey,
+                                  void *mem_elem);
+    /* Since 1.23. */
+    void (*mem_elem_release)(uct_md_h md, void *release_handle);
 };
 typedef struct uct_md_ops uct_md_ops_t;
 
@@ -104,13 +119,25 @@ struct uct_md_attr_v2 {
     uint64_t dmabuf_mem_types;
 };
 
+#define UCT_MD_ATTR_HAS_MAX_ALLOC (UINT64_C(1) << 0)
+#define UCT_MD_ATTR_HAS_MAX_REG (UINT64_C(1) << 1)
+#define UCT_MD_ATTR_HAS_FLAGS (UINT64_C(1) << 2)
+#define UCT_MD_ATTR_HAS_REG_MEM_TYPES (UINT64_C(1) << 3)
+#define UCT_MD_ATTR_HAS_REG_NONBLOCK_MEM_TYPES (UINT64_C(1) << 4)
+#define UCT_MD_ATTR_HAS_CACHE_MEM_TYPES (UINT64_C(1) << 5)
+#define UCT_MD_ATTR_HAS_DETECT_MEM_TYPES (UINT64_C(1) << 6)
+#define UCT_MD_ATTR_HAS_ALLOC_MEM_TYPES (UINT64_C(1) << 7)
+#define UCT_MD_ATTR_HAS_ACCESS_MEM_TYPES (UINT64_C(1) << 8)
+#define UCT_MD_ATTR_HAS_DMABUF_MEM_TYPES (UINT64_C(1) << 9)
+#define UCT_MD_ATTR_HAS_GVA_MEM_TYPES (UINT64_C(1) << 17)
+
 _Static_assert(sizeof(ucs_config_global_list_entry_t) == 56, "UCX layout");
 _Static_assert(sizeof(uct_component_t) == 232, "UCX layout");
 _Static_assert(offsetof(uct_component_t, md_config) == 72, "UCX layout");
 _Static_assert(offsetof(uct_component_t, tl_list) == 184, "UCX layout");
 _Static_assert(offsetof(uct_component_t, list) == 200, "UCX layout");
 _Static_assert(sizeof(uct_tl_t) == 104, "UCX layout");
-_Static_assert(sizeof(uct_md_ops_t) == 88, "UCX layout");
+_Static_assert(sizeof(uct_md_ops_t) == 104, "UCX layout");
 _Static_assert(sizeof(uct_md_t) == 16, "UCX layout");
 _Static_assert(offsetof(uct_md_attr_v2_t, flags) == 24, "UCX layout");
 _Static_assert(offsetof(uct_md_attr_v2_t, dmabuf_mem_types) == 88,
@@ -123,6 +150,7 @@ extern ucs_config_field_t uct_iface_config_table[];
 void uct_component_register(uct_component_t *component);
 void uct_tl_register(uct_component_t *component, uct_tl_t *tl);
 void uct_md_base_md_query(uct_md_attr_v2_t *attr);
+ucs_status_t uct_md_query_v2(uct_md_h md, uct_md_attr_v2_t *attr);
 ucs_status_t uct_md_query_single_md_resource(
     uct_component_t *component, uct_md_resource_desc_t **resources_p,
     unsigned *count_p);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * UCX's private layouts of interface and endpoint, as facts of UCX 1.18 on
- * x86-64. UCX promises none of them: guard.c proves them at load.
+ * UCX's private layouts of interface and endpoint, as facts of UCX 1.18 to 1.23
+ * on x86-64. UCX promises none of them: guard.c proves them at load, and
+ * test_layouts.c compares them with layouts.tsv.
  */
 #ifndef UCT_PEERVMA_ABI_IFACE_H
 #define UCT_PEERVMA_ABI_IFACE_H
@@ -26,9 +27,21 @@ typedef enum {
 #define UCT_PERF_HAS_SEND_POST (1u << 6)
 #define UCT_PERF_HAS_RECV (1u << 7)
 #define UCT_PERF_HAS_BANDWIDTH (1u << 8)
-#define UCT_PERF_HAS_LATENCY (1u << 9)
-#define UCT_PERF_HAS_MAX_INFLIGHT (1u << 10)
-#define UCT_PERF_HAS_FLAGS (1u << 11)
+#define UCT_PERF_HAS_PATH_BANDWIDTH (1u << 9) /* since 1.19 */
+
+/* How the estimate ends, and how its field_mask goes on: from bit 9 in 1.18,
+ * from bit 10 since 1.19. */
+#define UCT_PERF_END_BIT_V1_18 9
+#define UCT_PERF_END_BIT_V1_19 10
+#define UCT_PERF_END_HAS_LATENCY (1u << 0)
+#define UCT_PERF_END_HAS_MAX_INFLIGHT (1u << 1)
+#define UCT_PERF_END_HAS_FLAGS (1u << 2)
+
+typedef struct {
+    ucs_linear_func_t latency;
+    size_t max_inflight_eps;
+    uint64_t flags;
+} uct_perf_attr_end_t;
 
 typedef struct {
     uint64_t field_mask;
@@ -41,9 +54,13 @@ typedef struct {
     double send_post_overhead;
     double recv_overhead;
     uct_ppn_bandwidth_t bandwidth; /* bytes per second */
-    ucs_linear_func_t latency;
-    size_t max_inflight_eps;
-    uint64_t flags;
+    union {
+        uct_perf_attr_end_t v1_18;
+        struct {
+            uct_ppn_bandwidth_t path_bandwidth;
+            uct_perf_attr_end_t end;
+        } v1_19;
+    };
 } uct_perf_attr_t;
 
 #define UCT_REACHABLE_HAS_IFACE_ADDR (1u << 1)
@@ -55,19 +72,79 @@ typedef struct {
     const uct_iface_addr_t *iface_addr;
 } uct_reachable_params_t;
 
+typedef ucs_status_t (*uct_iface_query_v2_t)(uct_iface_h iface, void *attr);
+typedef ucs_status_t (*uct_iface_estimate_perf_t)(uct_iface_h iface,
+                                                  uct_perf_attr_t *attr);
+typedef void (*uct_iface_vfs_refresh_t)(uct_iface_h iface);
+typedef ucs_status_t (*uct_ep_query_t)(uct_ep_h ep, void *attr);
+/* Before 1.21 it gets unsigned flags instead of the parameters. */
+typedef ucs_status_t (*uct_ep_invalidate_t)(uct_ep_h ep, const void *params);
+typedef ucs_status_t (*uct_ep_connect_to_ep_v2_t)(
+    uct_ep_h ep, const uct_device_addr_t *device_addr,
+    const uct_ep_addr_t *ep_addr, const void *params);
+typedef int (*uct_iface_is_reachable_v2_t)(
+    const uct_iface_h iface, const uct_reachable_params_t *params);
+typedef int (*uct_ep_is_connected_t)(const uct_ep_h ep, const void *params);
+typedef ucs_status_t (*uct_iface_mem_element_pack_t)(const uct_iface_h iface,
+                                                     uct_mem_h memh,
+                                                     uct_rkey_t rkey,
+                                                     void *mem_element);
+typedef ucs_status_t (*uct_ep_get_device_ep_t)(uct_ep_h ep, void *device_ep_p);
+typedef ucs_status_t (*uct_ep_sgl_zcopy_t)(
+    uct_ep_h ep, void *const *buffers, const size_t *lengths,
+    uct_mem_h const *memhs, const uint64_t *remote_addrs,
+    uct_rkey_t const *rkeys, const size_t *counts, const size_t *strides,
+    size_t count, uct_completion_t *completion);
+typedef ucs_status_t (*uct_ep_outstanding_purge_t)(uct_ep_h ep,
+                                                   const void *params);
+
+/* UCX 1.18, 1.19 and 1.21. */
 typedef struct {
-    ucs_status_t (*iface_estimate_perf)(uct_iface_h iface,
-                                        uct_perf_attr_t *attr);
-    void (*iface_vfs_refresh)(uct_iface_h iface);
-    ucs_status_t (*ep_query)(uct_ep_h ep, void *attr);
-    ucs_status_t (*ep_invalidate)(uct_ep_h ep, unsigned flags);
-    ucs_status_t (*ep_connect_to_ep_v2)(uct_ep_h ep,
-                                        const uct_device_addr_t *device_addr,
-                                        const uct_ep_addr_t *ep_addr,
-                                        const void *params);
-    int (*iface_is_reachable_v2)(const uct_iface_h iface,
-                                 const uct_reachable_params_t *params);
-    int (*ep_is_connected)(const uct_ep_h ep, const void *params);
+    uct_iface_estimate_perf_t iface_estimate_perf;
+    uct_iface_vfs_refresh_t iface_vfs_refresh;
+    uct_ep_query_t ep_query;
+    uct_ep_invalidate_t ep_invalidate;
+    uct_ep_connect_to_ep_v2_t ep_connect_to_ep_v2;
+    uct_iface_is_reachable_v2_t iface_is_reachable_v2;
+    uct_ep_is_connected_t ep_is_connected;
+    uct_ep_get_device_ep_t ep_get_device_ep; /* 1.21 */
+} uct_iface_internal_ops_v1_18_t;
+
+/* UCX 1.20. */
+typedef struct {
+    uct_iface_query_v2_t iface_query_v2;
+    uct_iface_estimate_perf_t iface_estimate_perf;
+    uct_iface_vfs_refresh_t iface_vfs_refresh;
+    uct_iface_mem_element_pack_t iface_mem_element_pack;
+    uct_ep_query_t ep_query;
+    uct_ep_invalidate_t ep_invalidate;
+    uct_ep_connect_to_ep_v2_t ep_connect_to_ep_v2;
+    uct_iface_is_reachable_v2_t iface_is_reachable_v2;
+    uct_ep_is_connected_t ep_is_connected;
+    uct_ep_get_device_ep_t ep_get_device_ep;
+} uct_iface_internal_ops_v1_20_t;
+
+/* UCX 1.22 and 1.23. */
+typedef struct {
+    uct_iface_query_v2_t iface_query_v2;
+    uct_iface_estimate_perf_t iface_estimate_perf;
+    uct_iface_vfs_refresh_t iface_vfs_refresh;
+    uct_ep_query_t ep_query;
+    uct_ep_invalidate_t ep_invalidate;
+    uct_ep_connect_to_ep_v2_t ep_connect_to_ep_v2;
+    uct_iface_is_reachable_v2_t iface_is_reachable_v2;
+    uct_ep_is_connected_t ep_is_connected;
+    uct_ep_get_device_ep_t ep_get_device_ep;
+    uct_ep_sgl_zcopy_t ep_put_sgl_zcopy;
+    uct_ep_sgl_zcopy_t ep_get_sgl_zcopy;             /* 1.23 */
+    uct_ep_outstanding_purge_t ep_outstanding_purge; /* 1.23 */
+} uct_iface_internal_ops_v1_22_t;
+
+/* By uct_peervma_version->internal_ops. */
+typedef union {
+    uct_iface_internal_ops_v1_18_t v1_18;
+    uct_iface_internal_ops_v1_20_t v1_20;
+    uct_iface_internal_ops_v1_22_t v1_22;
 } uct_iface_internal_ops_t;
 
 typedef struct {
@@ -95,7 +172,9 @@ struct uct_iface_config {
 _Static_assert(sizeof(struct uct_iface_config) == 32, "UCX layout");
 _Static_assert(sizeof(uct_iface_ops_t) == 400, "UCX layout");
 _Static_assert(sizeof(uct_iface_attr_t) == 536, "UCX layout");
-_Static_assert(sizeof(uct_iface_internal_ops_t) == 56, "UCX layout");
+_Static_assert(sizeof(uct_iface_internal_ops_v1_18_t) == 64, "UCX layout");
+_Static_assert(sizeof(uct_iface_internal_ops_v1_20_t) == 80, "UCX layout");
+_Static_assert(sizeof(uct_iface_internal_ops_v1_22_t) == 96, "UCX layout");
 _Static_assert(offsetof(uct_base_iface_t, internal_ops) == 400, "UCX layout");
 _Static_assert(offsetof(uct_base_iface_t, worker) == 416, "UCX layout");
 _Static_assert(sizeof(uct_base_iface_t) == 1280, "UCX layout");
@@ -103,7 +182,8 @@ _Static_assert(sizeof(uct_base_ep_t) == 8, "UCX layout");
 _Static_assert(offsetof(uct_perf_attr_t, send_pre_overhead) == 24,
                "UCX layout");
 _Static_assert(offsetof(uct_perf_attr_t, bandwidth) == 48, "UCX layout");
-_Static_assert(sizeof(uct_perf_attr_t) == 96, "UCX layout");
+_Static_assert(offsetof(uct_perf_attr_t, v1_18) == 64, "UCX layout");
+_Static_assert(sizeof(uct_perf_attr_t) == 112, "UCX layout");
 _Static_assert(offsetof(uct_reachable_params_t, iface_addr) == 16,
                "UCX layout");
 

@@ -9,9 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tls.h"
+
 /* Reasons of libpeervma come after these, one bit each. */
 enum {
     ONCE_OUT,
+    ONCE_LEFT_OUT,
     ONCE_NO_EXPORT,
     ONCE_BEYOND,
     ONCE_GONE,
@@ -20,9 +23,9 @@ enum {
 };
 
 /* Those that do not say why something is not zero-copy. */
-#define ONCE_OTHERWISE                                          \
-    ((UINT64_C(1) << ONCE_OUT) | (UINT64_C(1) << ONCE_BEYOND) | \
-     (UINT64_C(1) << ONCE_GONE))
+#define ONCE_OTHERWISE                                            \
+    ((UINT64_C(1) << ONCE_OUT) | (UINT64_C(1) << ONCE_LEFT_OUT) | \
+     (UINT64_C(1) << ONCE_BEYOND) | (UINT64_C(1) << ONCE_GONE))
 
 static _Atomic uint64_t said;
 
@@ -53,6 +56,14 @@ static void say_once(unsigned once, const char *format, ...)
 void uct_peervma_explain_out(const char *reason)
 {
     say_once(ONCE_OUT, "stays out of UCX: %s", reason);
+}
+
+void uct_peervma_explain_left_out(const char *transports)
+{
+    say_once(ONCE_LEFT_OUT,
+             "UCX_TLS=%s leaves out " UCT_PEERVMA_COPY_TL
+             ": device memory will be taken for host memory",
+             transports);
 }
 
 static unsigned open_reason(int error)

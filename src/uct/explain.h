@@ -13,6 +13,9 @@
 /* The plugin is not used at all. */
 void uct_peervma_explain_out(const char *reason);
 
+/* UCX_TLS has this value, and UCX thus no use for the component. */
+void uct_peervma_explain_left_out(const char *transports);
+
 /* No mapping can be exported: opening /dev/peervma gave `error` (< 0). */
 void uct_peervma_explain_no_export(const peervma_region_t *region, int error);
 

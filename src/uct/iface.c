@@ -298,6 +298,8 @@ ucs_status_t uct_peervma_iface_open(uct_md_h md, uct_worker_h worker,
                                     const uct_iface_config_t *config,
                                     uct_iface_h *iface_p)
 {
+    uct_peervma_md_t *peervma_md =
+        ucs_container_of(md, uct_peervma_md_t, super);
     uct_peervma_iface_t *iface;
     ucs_status_t status;
 
@@ -314,7 +316,8 @@ ucs_status_t uct_peervma_iface_open(uct_md_h md, uct_worker_h worker,
         return status;
     }
     iface->id = ucs_generate_uuid((uintptr_t)iface);
-    iface->context = ucs_container_of(md, uct_peervma_md_t, super)->context;
+    iface->context = peervma_md->context;
+    peervma_md->has_iface = 1;
     *iface_p = &iface->super.super;
     return UCS_OK;
 }

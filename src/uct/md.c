@@ -10,8 +10,10 @@
 #include "beyond.h"
 #include "detect.h"
 #include "explain.h"
+#include "module.h"
 #include "stats.h"
 #include "status.h"
+#include "tls.h"
 
 ucs_config_field_t uct_peervma_md_config_table[] = {
     {"STATS", "n",
@@ -220,8 +222,15 @@ static void md_mem_elem_release(uct_md_h md, void *release_handle)
     (void)release_handle;
 }
 
+/* UCP closes a domain at once if none of its transports is wanted. */
 static void md_close(uct_md_h md)
 {
+    const char *transports = getenv("UCX_TLS");
+
+    if (!to_md(md)->has_iface && !uct_peervma_was_asked() &&
+        uct_peervma_is_left_out(transports)) {
+        uct_peervma_explain_left_out(transports);
+    }
     free(to_md(md));
     uct_peervma_detect_stop();
 }
@@ -275,6 +284,7 @@ ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
     md->super.ops = &md_ops;
     md->super.component = component;
     md->export_error = export_error();
+    md->has_iface = 0;
     *md_p = &md->super;
     return UCS_OK;
 }

@@ -2,6 +2,7 @@
 /* The component, and its registration with the UCX of this process. */
 #include "module.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,11 +13,19 @@
 #include "guard.h"
 #include "iface.h"
 #include "md.h"
+#include "tls.h"
 
 static char refusal[256];
+static atomic_int asked;
+
+int uct_peervma_was_asked(void)
+{
+    return asked;
+}
 
 const char *uct_peervma_refusal(void)
 {
+    asked = 1;
     return (refusal[0] == '\0') ? NULL : refusal;
 }
 
@@ -140,7 +149,7 @@ static uct_component_t component = {
     .tl_list = UCS_LIST_INITIALIZER(&component.tl_list, &component.tl_list),
     .md_vfs_init = md_vfs_init};
 
-static uct_tl_t copy_tl = {.name = "pvma_copy",
+static uct_tl_t copy_tl = {.name = UCT_PEERVMA_COPY_TL,
                            .query_devices = uct_peervma_query_devices,
                            .iface_open = uct_peervma_iface_open,
                            .config = {.name = "pvma_copy transport",

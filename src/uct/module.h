@@ -8,4 +8,11 @@
  */
 __attribute__((visibility("default"))) const char *uct_peervma_refusal(void);
 
+/*
+ * Did anybody ask for the refusal? Then Open MPI's component or `peervma run`
+ * brought the plugin in, which warn of UCX_TLS themselves, once a node;
+ * otherwise UCX did.
+ */
+int uct_peervma_was_asked(void);
+
 #endif

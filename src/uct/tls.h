@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef UCT_PEERVMA_TLS_H
+#define UCT_PEERVMA_TLS_H
+
+#define UCT_PEERVMA_COPY_TL "pvma_copy"
+
+/*
+ * Does a list of transports, as UCX_TLS has it, leave ours out as by mistake?
+ * Not if it is NULL, nor if it names what it does not want ("^...").
+ */
+int uct_peervma_is_left_out(const char *transports);
+
+#endif

@@ -142,8 +142,8 @@ bool peervma_driver_registered(void);
  * @uid: the same user
  * @tgid: the process that asked for the export
  * @kind: what was exported
- * @vma_start: where it was mapped in that process
- * @vma_end: the end of that mapping
+ * @addr: where the exported range was mapped in that process
+ * @length: its bytes
  *
  * A dma-buf that its driver makes is not charged: there is one per object, and
  * its driver's own limits hold. An exporter in this module that makes dma-bufs
@@ -154,8 +154,8 @@ struct peervma_charge {
 	kuid_t uid;
 	pid_t tgid;
 	enum peervma_vma_kind kind;
-	u64 vma_start;
-	u64 vma_end;
+	u64 addr;
+	u64 length;
 };
 
 /* limit.c */

@@ -98,8 +98,8 @@ int peervma_charge(struct peervma_charge *charge, struct peervma_object *object)
 		.uid = user->uid,
 		.tgid = task_tgid_nr(current),
 		.kind = object->kind,
-		.vma_start = object->vma_start,
-		.vma_end = object->vma_end,
+		.addr = object->addr,
+		.length = object->length,
 	};
 	return 0;
 }

@@ -79,21 +79,21 @@ TRACE_EVENT(peervma_revoke,
 	    TP_PROTO(const struct peervma_charge *charge,
 		     enum peervma_revoke_cause cause),
 	    TP_ARGS(charge, cause),
-	    TP_STRUCT__entry(__field(u64, vma_start)
-			     __field(u64, vma_end)
+	    TP_STRUCT__entry(__field(u64, addr)
+			     __field(u64, length)
 			     __field(pid_t, tgid)
 			     __field(uid_t, uid)
 			     __field(u32, kind)
 			     __field(u32, cause)),
-	    TP_fast_assign(__entry->vma_start = charge->vma_start;
-			   __entry->vma_end = charge->vma_end;
+	    TP_fast_assign(__entry->addr = charge->addr;
+			   __entry->length = charge->length;
 			   __entry->tgid = charge->tgid;
 			   __entry->uid = from_kuid(&init_user_ns, charge->uid);
 			   __entry->kind = charge->kind;
 			   __entry->cause = cause;),
 	    TP_printk("tgid=%d uid=%u addr=%#llx length=%llu kind=%s cause=%s",
-		      __entry->tgid, __entry->uid, __entry->vma_start,
-		      __entry->vma_end - __entry->vma_start,
+		      __entry->tgid, __entry->uid, __entry->addr,
+		      __entry->length,
 		      peervma_show_kind(__entry->kind),
 		      peervma_show_cause(__entry->cause))
 );

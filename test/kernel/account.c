@@ -26,16 +26,10 @@ unsigned long counter(const char *name)
 
 void trace_begin(const char *events)
 {
-    char pid[16];
-
     if (access(TRACING "/instances", F_OK) != 0)
         tap_check_equal(mount("tracefs", TRACING, "tracefs", 0, NULL), 0);
     if (mkdir(INSTANCE, 0700) != 0)
         tap_fail(__FILE__, __LINE__, "%s: %s", INSTANCE, strerror(errno));
-    if (strncmp(events, "peervma:", 8) != 0) {
-        snprintf(pid, sizeof(pid), "%d", getpid());
-        write_line(INSTANCE "/set_event_pid", pid);
-    }
     write_line(INSTANCE "/set_event", events);
 }
 

@@ -13,10 +13,7 @@
 /* A counter, by its path in there. */
 unsigned long counter(const char *name);
 
-/*
- * Trace some events, such as "peervma:*": of all processes if they are ours,
- * else of this process only.
- */
+/* Trace some events of all processes, such as "peervma:*". */
 void trace_begin(const char *events);
 
 /* How many events there were since; the last one's line. */

@@ -14,7 +14,6 @@
 #include "tap.h"
 
 #define NOBODY 65534
-#define TIMES 500
 
 /* A mapping of one page that can be exported, until munmap. */
 static uint8_t *dmabuf_map(void)
@@ -154,42 +153,6 @@ static void test_trace_garbage(void)
     check_event(line, " kind=none reason=0 error=-22\n");
 }
 
-/* Allocations and frees of this process, by the kernel's own tracepoints. */
-static unsigned allocations(void (*run)(void *arg), void *arg)
-{
-    char line[1024];
-    unsigned i;
-
-    trace_begin("kmem:*");
-    for (i = 0; i < TIMES; i++)
-        run(arg);
-    return trace_end(line, sizeof(line));
-}
-
-static void open_and_close(void *path)
-{
-    close(open(path, O_RDONLY | O_CLOEXEC));
-}
-
-static void query(void *address)
-{
-    (void)query_ok(address);
-}
-
-/* Tracing itself allocates a little. */
-static void test_query_allocations(void)
-{
-    uint8_t *dmabuf = dmabuf_map();
-    softaccel_buffer_t buffer = accel_create(page);
-
-    (void)query_ok(dmabuf);
-    tap_check(allocations(open_and_close, (void *)"/") >= TIMES);
-    tap_check(allocations(query, dmabuf) < TIMES / 2);
-    tap_check(allocations(query, buffer.ptr) < TIMES / 2);
-    munmap(dmabuf, page);
-    accel_destroy(&buffer);
-}
-
 static const tap_test_t tests[] = {
     {"each export is counted, and nothing else as one", test_exports},
     {"each refusal is counted by its reason", test_refusals},
@@ -199,7 +162,6 @@ static const tap_test_t tests[] = {
     {"a refusal is traced with process, user, reason and errno",
      test_trace_refusal},
     {"a refusal of nonsense is traced as it was asked", test_trace_garbage},
-    {"QUERY allocates no memory", test_query_allocations},
 };
 
 int main(void)

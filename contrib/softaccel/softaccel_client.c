@@ -221,6 +221,49 @@ int softaccel_add(const softaccel_buffer_t *dst, size_t dst_offset,
     return softaccel_ioctl(dst->fd, DRM_IOCTL_SOFTACCEL_ADD, &arg);
 }
 
+int softaccel_doorbells_create(int fd, softaccel_doorbells_t *doorbells_p)
+{
+    struct softaccel_doorbell arg = {0};
+    void *ptr;
+    int ret;
+
+    ret = softaccel_ioctl(fd, DRM_IOCTL_SOFTACCEL_DOORBELL, &arg);
+    if (ret != 0)
+        return ret;
+
+    ptr = mmap(NULL, arg.size, PROT_READ | PROT_WRITE, MAP_SHARED, arg.fd, 0);
+    if (ptr == MAP_FAILED) {
+        ret = -errno;
+        close(arg.fd);
+        return ret;
+    }
+
+    *doorbells_p = (softaccel_doorbells_t){
+        .fd = arg.fd,
+        .size = arg.size,
+        .ptr = ptr,
+        .bar_offset = arg.bar_offset,
+    };
+    return 0;
+}
+
+void softaccel_doorbells_destroy(softaccel_doorbells_t *doorbells)
+{
+    munmap(doorbells->ptr, doorbells->size);
+    close(doorbells->fd);
+}
+
+int softaccel_doorbell_read(const softaccel_doorbells_t *doorbells,
+                            size_t offset, uint64_t *value_p)
+{
+    uint64_t value;
+
+    if (pread(doorbells->fd, &value, sizeof(value), (off_t)offset) < 0)
+        return -errno;
+    *value_p = value;
+    return 0;
+}
+
 uint8_t softaccel_pattern(uint32_t seed, size_t index)
 {
     uint32_t x = seed + (uint32_t)(index / 4);

@@ -37,6 +37,20 @@ typedef struct softaccel_buffer {
 } softaccel_buffer_t;
 
 /**
+ * Doorbells, mapped into this process.
+ * fd: their descriptor, which is not the device's
+ * size: bytes, whole pages
+ * ptr: their mapping (shared, readable and writable), size bytes
+ * bar_offset: where they lie in the device's BAR and in its backing file
+ */
+typedef struct softaccel_doorbells {
+    int fd;
+    size_t size;
+    void *ptr;
+    uint64_t bar_offset;
+} softaccel_doorbells_t;
+
+/**
  * Open the first accelerator of this machine.
  *
  * fd_p: set to a new descriptor, O_CLOEXEC, which the caller closes
@@ -117,6 +131,18 @@ int softaccel_add(const softaccel_buffer_t *dst, size_t dst_offset,
                   const softaccel_buffer_t *a, size_t a_offset,
                   const softaccel_buffer_t *b, size_t b_offset,
                   enum softaccel_type type, size_t count);
+
+/** Get doorbells of the device, and map them. */
+int softaccel_doorbells_create(int fd, softaccel_doorbells_t *doorbells_p);
+
+/** Let go of doorbells. Mappings and dma-bufs that others have stay. */
+void softaccel_doorbells_destroy(softaccel_doorbells_t *doorbells);
+
+/**
+ * What the device sees in the doorbell at `offset`, in bytes, a multiple of 8.
+ */
+int softaccel_doorbell_read(const softaccel_doorbells_t *doorbells,
+                            size_t offset, uint64_t *value_p);
 
 /**
  * Byte `index` of what softaccel_fill() with `seed` writes, computed by the

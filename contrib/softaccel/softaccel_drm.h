@@ -15,7 +15,7 @@
  *	EINVAL	a field called `pad` or a flag is not zero; size zero; no such
  *		type; a range leaves its buffer or is not aligned (ADD)
  *	ENOENT	no such handle in this file
- *	ENOSPC	no such hole in device memory (ALLOC)
+ *	ENOSPC	no such hole in device memory (ALLOC), no doorbell left
  *	ENOMEM	out of main memory
  *	EINTR	a fatal signal; how much of the work was done is not known
  *	ECANCELED the device was reset in the midst of the work (FILL, CHECKSUM,
@@ -126,6 +126,27 @@ struct softaccel_checksum {
 	__u32 pad2;
 };
 
+/**
+ * struct softaccel_doorbell - get doorbells of one's own
+ * @flags: in: zero
+ * @fd: out: a fresh descriptor, O_CLOEXEC, for mmap() and pread()
+ * @size: out: bytes of the mapping that it allows, whole pages: one doorbell
+ *	page for each queue
+ * @bar_offset: out: where they lie in the device's BAR
+ *
+ * A doorbell is 8 bytes at an address that is a multiple of 8. Who writes it,
+ * the CPU or a NIC, rings; pread() of it tells what the device sees there, and
+ * takes no other length. The pages are zero at first, uncached, no part of
+ * the device's memory, and have no handle. They stay until the descriptor, all
+ * mappings and all dma-bufs of them are gone.
+ */
+struct softaccel_doorbell {
+	__u32 flags;
+	__s32 fd;
+	__u64 size;
+	__u64 bar_offset;
+};
+
 enum softaccel_type {
 	SOFTACCEL_TYPE_U8 = 0,
 	SOFTACCEL_TYPE_U32 = 1,
@@ -163,6 +184,7 @@ struct softaccel_add {
 #define DRM_SOFTACCEL_CHECKSUM	0x03
 #define DRM_SOFTACCEL_ADD	0x04
 #define DRM_SOFTACCEL_RESET	0x05
+#define DRM_SOFTACCEL_DOORBELL	0x06
 
 #define DRM_IOCTL_SOFTACCEL_INFO \
 	DRM_IOR(DRM_COMMAND_BASE + DRM_SOFTACCEL_INFO, struct softaccel_info)
@@ -177,5 +199,8 @@ struct softaccel_add {
 	DRM_IOW(DRM_COMMAND_BASE + DRM_SOFTACCEL_ADD, struct softaccel_add)
 #define DRM_IOCTL_SOFTACCEL_RESET \
 	DRM_IO(DRM_COMMAND_BASE + DRM_SOFTACCEL_RESET)
+#define DRM_IOCTL_SOFTACCEL_DOORBELL \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SOFTACCEL_DOORBELL, \
+		 struct softaccel_doorbell)
 
 #endif

@@ -14,39 +14,53 @@ static void softaccel_memory_fini(struct drm_device *drm, void *unused)
 	struct softaccel_device *sdev = to_softaccel(drm);
 
 	drm_mm_takedown(&sdev->mm);
+	iounmap(sdev->doorbells);
 	iounmap(sdev->io);
 }
 
-/* Let @sdev manage the @size bytes at @start until it is released. */
+/* Let @sdev manage the BAR, @size bytes at @start, until it is released. */
 int softaccel_memory_init(struct softaccel_device *sdev, phys_addr_t start,
 			  u64 size)
 {
 	int ret;
+
+	if (size <= SOFTACCEL_APERTURE)
+		return -ENODEV;
 
 	init_rwsem(&sdev->reset_lock);
 	ret = drmm_mutex_init(&sdev->drm, &sdev->memory_lock);
 	if (ret)
 		return ret;
 
-	sdev->io = ioremap_wc(start, size);
+	sdev->start = start;
+	sdev->size = size - SOFTACCEL_APERTURE;
+	sdev->io = ioremap_wc(start, sdev->size);
 	if (!sdev->io)
 		return -ENOMEM;
 
-	sdev->start = start;
-	sdev->size = size;
+	sdev->doorbells = ioremap(start + sdev->size, SOFTACCEL_APERTURE);
+	if (!sdev->doorbells) {
+		iounmap(sdev->io);
+		return -ENOMEM;
+	}
+
 	drm_mm_init(&sdev->mm, 0, size);
 	return drmm_add_action_or_reset(&sdev->drm, softaccel_memory_fini,
 					NULL);
 }
 
 static int softaccel_memory_take(struct softaccel_device *sdev,
-				 struct softaccel_object *obj)
+				 struct softaccel_object *obj, bool doorbell)
 {
+	u64 end = sdev->size + SOFTACCEL_APERTURE;
 	int ret;
 
 	mutex_lock(&sdev->memory_lock);
-	ret = drm_mm_insert_node(&sdev->mm, &obj->node, obj->gem.size);
-	if (!ret)
+	ret = drm_mm_insert_node_in_range(&sdev->mm, &obj->node, obj->gem.size,
+					  0, 0, doorbell ? sdev->size : 0,
+					  doorbell ? end : sdev->size,
+					  DRM_MM_INSERT_BEST);
+	if (!ret && !doorbell)
 		sdev->used += obj->gem.size;
 	mutex_unlock(&sdev->memory_lock);
 	return ret;
@@ -67,7 +81,7 @@ void softaccel_memory_clear(struct softaccel_device *sdev)
 	mutex_lock(&sdev->memory_lock);
 	drm_mm_for_each_node(node, &sdev->mm) {
 		for (offset = 0; offset < node->size; offset += PAGE_SIZE) {
-			memset_io(sdev->io + node->start + offset, 0,
+			memset_io(softaccel_io(sdev, node->start + offset), 0,
 				  PAGE_SIZE);
 			cond_resched();
 		}
@@ -87,14 +101,15 @@ static void softaccel_gem_free(struct drm_gem_object *gem)
 
 	mutex_lock(&sdev->memory_lock);
 	if (drm_mm_node_allocated(&obj->node)) {
+		if (!softaccel_object_is_doorbell(obj))
+			sdev->used -= gem->size;
 		drm_mm_remove_node(&obj->node);
-		sdev->used -= gem->size;
 	}
 	mutex_unlock(&sdev->memory_lock);
 	kfree(obj);
 }
 
-static vm_fault_t softaccel_gem_fault(struct vm_fault *vmf)
+vm_fault_t softaccel_gem_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct softaccel_object *obj = to_softaccel_object(vma->vm_private_data);
@@ -126,9 +141,10 @@ static const struct vm_operations_struct softaccel_vm_ops = {
 	.fault = softaccel_gem_fault,
 };
 
-static int softaccel_gem_mmap(struct drm_gem_object *gem,
-			      struct vm_area_struct *vma)
+int softaccel_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma)
 {
+	pgprot_t prot;
+
 	if (drm_dev_is_unplugged(gem->dev))
 		return -ENODEV;
 
@@ -137,9 +153,10 @@ static int softaccel_gem_mmap(struct drm_gem_object *gem,
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
-	vma->vm_page_prot =
-		pgprot_writecombine(vm_get_page_prot(vma->vm_flags));
-	vma->vm_page_prot = pgprot_decrypted(vma->vm_page_prot);
+	prot = vm_get_page_prot(vma->vm_flags);
+	prot = softaccel_object_is_doorbell(to_softaccel_object(gem)) ?
+	       pgprot_noncached(prot) : pgprot_writecombine(prot);
+	vma->vm_page_prot = pgprot_decrypted(prot);
 	return 0;
 }
 
@@ -150,9 +167,10 @@ static const struct drm_gem_object_funcs softaccel_gem_funcs = {
 	.vm_ops = &softaccel_vm_ops,
 };
 
-/* An object of @size bytes, whole pages, with its memory zeroed. */
-static struct softaccel_object *
-softaccel_object_create(struct softaccel_device *sdev, size_t size)
+/* An object of @size bytes, whole pages, in its part of the BAR, zeroed. */
+struct softaccel_object *
+softaccel_object_create(struct softaccel_device *sdev, size_t size,
+			bool doorbell)
 {
 	struct softaccel_object *obj;
 	int ret;
@@ -164,11 +182,13 @@ softaccel_object_create(struct softaccel_device *sdev, size_t size)
 	obj->gem.funcs = &softaccel_gem_funcs;
 	drm_gem_private_object_init(&sdev->drm, &obj->gem, size);
 
-	ret = softaccel_memory_take(sdev, obj);
+	ret = softaccel_memory_take(sdev, obj, doorbell);
 	if (ret)
 		goto err_put;
 
-	ret = drm_gem_create_mmap_offset(&obj->gem);
+	/* Through the DRM node there is no way to a doorbell. */
+	if (!doorbell)
+		ret = drm_gem_create_mmap_offset(&obj->gem);
 	if (ret)
 		goto err_put;
 
@@ -198,7 +218,7 @@ int softaccel_ioctl_alloc(struct drm_device *drm, void *data,
 	if (args->size > sdev->size)
 		return -ENOSPC;
 
-	obj = softaccel_object_create(sdev, PAGE_ALIGN(args->size));
+	obj = softaccel_object_create(sdev, PAGE_ALIGN(args->size), false);
 	if (IS_ERR(obj))
 		return PTR_ERR(obj);
 

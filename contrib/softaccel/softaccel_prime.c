@@ -10,6 +10,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
+#include <linux/export.h>
 #include <linux/iosys-map.h>
 #include <linux/slab.h>
 
@@ -176,9 +177,18 @@ static const struct dma_buf_ops softaccel_dmabuf_ops = {
 	.release = softaccel_dmabuf_release,
 };
 
-/*
+/**
+ * softaccel_prime_export - make a dma-buf of an object
+ * @gem: the object
+ * @flags: DRM_CLOEXEC, DRM_RDWR
+ *
  * The DRM core keeps an object's dma-buf while the object has handles, and
- * asks for another one if it gets a handle again after that.
+ * asks for another one if it gets a handle again after that. A doorbell has
+ * none, so each of its exports is a dma-buf of its own.
+ *
+ * Context: may sleep; waits for a reset.
+ * Return: the dma-buf, which keeps the object and the module, or an ERR_PTR:
+ *	-ENODEV: unplugged.
  */
 struct dma_buf *softaccel_prime_export(struct drm_gem_object *gem, int flags)
 {
@@ -218,6 +228,7 @@ out_exit:
 	drm_dev_exit(idx);
 	return dmabuf;
 }
+EXPORT_SYMBOL_GPL(softaccel_prime_export);
 
 struct drm_gem_object *softaccel_prime_import(struct drm_device *drm,
 					      struct dma_buf *dmabuf)

@@ -84,6 +84,20 @@ static int softaccel_work_write(struct softaccel_object *obj, u64 resets,
 	return 0;
 }
 
+/* What the device sees at @offset. Returns 0, -EINTR or -ENODEV. */
+int softaccel_work_read_word(struct softaccel_object *obj, u64 offset,
+			     u64 *word)
+{
+	int ret;
+
+	do
+		ret = softaccel_work_read(obj,
+					  softaccel_work_resets(obj->gem.dev),
+					  offset, word, sizeof(*word));
+	while (ret == -ECANCELED);
+	return ret;
+}
+
 /* Zero all of @obj. Returns 0, -EINTR or -ENODEV. */
 int softaccel_work_clear(struct softaccel_object *obj)
 {

@@ -52,6 +52,27 @@ teardown_file() {
     tap_on 0 kernel_drm
 }
 
+@test "mappings of a registered driver are exported as long as it consents" {
+    tap_on 0 kernel_doorbell
+}
+
+@test "a driver's consent is no tie: each module unloads in its turn" {
+    on 0 rmmod peervma_quirks peervma_driver
+    on 0 modprobe softaccel_peervma
+    run on 0 rmmod softaccel
+    [[ $output == *"in use by: softaccel_peervma"* ]]
+    run on 0 rmmod peervma
+    [[ $output == *"in use by: softaccel_peervma"* ]]
+    on 0 rmmod softaccel_peervma
+    on 0 rmmod peervma
+    # The accelerator with its doorbells knows nothing of it.
+    tap_on 0 softaccel_doorbell
+    on 0 rmmod softaccel
+    node_setup accel on
+    node_setup module on
+    on 0 modprobe -a peervma_quirks peervma_driver
+}
+
 @test "mappings of drivers with quirks are exported right or refused" {
     tap_on 0 kernel_quirks
 }

@@ -35,6 +35,10 @@ field() {
     tap_on 0 softaccel_prime
 }
 
+@test "doorbells: what rings is seen, and they go as memory does" {
+    tap_on 0 softaccel_doorbell
+}
+
 @test "reset at any moment: contents lost, importers told, no stale byte" {
     tap_on 0 softaccel_reset
 }
@@ -88,6 +92,7 @@ field() {
     tap_on 0 softaccel_memory
     tap_on 0 softaccel_mapping
     tap_on 0 softaccel_prime
+    tap_on 0 softaccel_doorbell
     tap_on 0 softaccel_reset
     tap_on 0 softaccel_unbind
     on 0 modprobe -r softaccel

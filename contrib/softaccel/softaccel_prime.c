@@ -46,7 +46,7 @@ static int softaccel_dmabuf_attach(struct dma_buf *dmabuf,
 	if (drm_dev_is_unplugged(obj->gem.dev))
 		return -ENODEV;
 
-	if (!attach->importer_ops)
+	if (!softaccel_importer_listens(attach))
 		return -EOPNOTSUPP;
 
 	atomic64_inc(&to_softaccel(obj->gem.dev)->attaches);

@@ -65,7 +65,7 @@ static bool rxe_dmabuf_unmap(struct rxe_dmabuf *buf)
 	return true;
 }
 
-static void rxe_dmabuf_move_notify(struct dma_buf_attachment *attach)
+static void rxe_dmabuf_invalidate(struct dma_buf_attachment *attach)
 {
 	struct rxe_mr *mr = attach->importer_priv;
 
@@ -73,9 +73,14 @@ static void rxe_dmabuf_move_notify(struct dma_buf_attachment *attach)
 		rxe_dmabuf_count(mr, RXE_CNT_DMABUF_REVOKED, 1);
 }
 
+/* The callback's name until 7.0. */
+#ifndef PEERVMA_HAVE_DMA_BUF_ATTACH_INVALIDATE_MAPPINGS
+#define invalidate_mappings move_notify
+#endif
+
 static const struct dma_buf_attach_ops rxe_dmabuf_attach_ops = {
 	.allow_peer2peer = true,
-	.move_notify = rxe_dmabuf_move_notify,
+	.invalidate_mappings = rxe_dmabuf_invalidate,
 };
 
 /* Context: reservation lock held. */
@@ -191,25 +196,8 @@ err_put:
 	return err;
 }
 
-/**
- * rxe_reg_user_mr_dmabuf - the verb: register a range of a dma-buf
- * @ibpd: protection domain
- * @offset: first byte in the dma-buf
- * @length: bytes, not zero, not beyond the dma-buf's end
- * @iova: address of the first byte for work requests and peers; the same
- *	within its page as @offset, which uverbs checks
- * @fd: the dma-buf; the region keeps a reference of its own
- * @access: remote and local access; what needs main memory or a memory window
- *	is not supported
- * @attrs: unused
- *
- * Return: the region; -EBADF: no such fd; -EINVAL: not a dma-buf, an exporter
- * without vmap, or a wrong range; -EOPNOTSUPP: access; or the exporter's
- * refusal.
- */
-struct ib_mr *rxe_reg_user_mr_dmabuf(struct ib_pd *ibpd, u64 offset,
-				     u64 length, u64 iova, int fd, int access,
-				     struct uverbs_attr_bundle *attrs)
+static struct ib_mr *rxe_dmabuf_reg(struct ib_pd *ibpd, u64 offset, u64 length,
+				    u64 iova, int fd, int access)
 {
 	struct rxe_dev *rxe = to_rdev(ibpd->device);
 	struct rxe_mr *mr;
@@ -255,6 +243,42 @@ err_free:
 	rxe_dbg_pd(to_rpd(ibpd), "no region over fd %d, err = %d\n", fd, err);
 	return ERR_PTR(err);
 }
+
+/**
+ * rxe_reg_user_mr_dmabuf - the verb: register a range of a dma-buf
+ * @ibpd: protection domain
+ * @offset: first byte in the dma-buf
+ * @length: bytes, not zero, not beyond the dma-buf's end
+ * @iova: address of the first byte for work requests and peers; the same
+ *	within its page as @offset, which uverbs checks
+ * @fd: the dma-buf; the region keeps a reference of its own
+ * @access: remote and local access; what needs main memory or a memory window
+ *	is not supported
+ * @dmah: hints for DMA, which are not supported; older kernels have none
+ * @attrs: unused
+ *
+ * Return: the region; -EBADF: no such fd; -EINVAL: not a dma-buf, an exporter
+ * without vmap, or a wrong range; -EOPNOTSUPP: access; or the exporter's
+ * refusal.
+ */
+#ifdef PEERVMA_HAVE_REG_USER_MR_DMABUF_DMAH
+struct ib_mr *rxe_reg_user_mr_dmabuf(struct ib_pd *ibpd, u64 offset,
+				     u64 length, u64 iova, int fd, int access,
+				     struct ib_dmah *dmah,
+				     struct uverbs_attr_bundle *attrs)
+{
+	if (dmah)
+		return ERR_PTR(-EOPNOTSUPP);
+	return rxe_dmabuf_reg(ibpd, offset, length, iova, fd, access);
+}
+#else
+struct ib_mr *rxe_reg_user_mr_dmabuf(struct ib_pd *ibpd, u64 offset,
+				     u64 length, u64 iova, int fd, int access,
+				     struct uverbs_attr_bundle *attrs)
+{
+	return rxe_dmabuf_reg(ibpd, offset, length, iova, fd, access);
+}
+#endif
 
 /**
  * rxe_dmabuf_release - give the dma-buf of a dying region back
@@ -346,7 +370,8 @@ int rxe_dmabuf_copy(struct rxe_mr *mr, u64 iova, void *addr,
 }
 
 /* rxe_dmabuf_begin() with the responder's error codes. */
-static int rxe_dmabuf_begin_atomic(struct rxe_mr *mr, u64 iova, size_t *pos_p)
+static enum resp_states rxe_dmabuf_begin_atomic(struct rxe_mr *mr, u64 iova,
+						size_t *pos_p)
 {
 	if (rxe_dmabuf_begin(mr, iova, sizeof(u64), pos_p))
 		return RESPST_ERR_RKEY_VIOLATION;
@@ -355,7 +380,7 @@ static int rxe_dmabuf_begin_atomic(struct rxe_mr *mr, u64 iova, size_t *pos_p)
 		rxe_dmabuf_end(mr);
 		return RESPST_ERR_MISALIGNED_ATOMIC;
 	}
-	return 0;
+	return RESPST_NONE;
 }
 
 /**
@@ -369,15 +394,15 @@ static int rxe_dmabuf_begin_atomic(struct rxe_mr *mr, u64 iova, size_t *pos_p)
  *
  * Atomic among RDMA atomics on this machine, not against the device or the CPU.
  *
- * Return: 0 or the responder's next state
+ * Return: RESPST_NONE or the responder's next state
  */
-int rxe_dmabuf_atomic_op(struct rxe_mr *mr, u64 iova, int opcode, u64 compare,
-			 u64 swap_add, u64 *orig_val)
+enum resp_states rxe_dmabuf_atomic_op(struct rxe_mr *mr, u64 iova, int opcode,
+				      u64 compare, u64 swap_add, u64 *orig_val)
 {
 	struct iosys_map *map = &mr->dmabuf->map;
+	enum resp_states err;
 	size_t pos;
 	u64 value;
-	int err;
 
 	err = rxe_dmabuf_begin_atomic(mr, iova, &pos);
 	if (err)
@@ -395,7 +420,7 @@ int rxe_dmabuf_atomic_op(struct rxe_mr *mr, u64 iova, int opcode, u64 compare,
 	spin_unlock_bh(&atomic_ops_lock);
 
 	rxe_dmabuf_end(mr);
-	return 0;
+	return RESPST_NONE;
 }
 
 /**
@@ -404,13 +429,14 @@ int rxe_dmabuf_atomic_op(struct rxe_mr *mr, u64 iova, int opcode, u64 compare,
  * @iova: address, a multiple of 8
  * @value: what to write
  *
- * Return: 0 or the responder's next state
+ * Return: RESPST_NONE or the responder's next state
  */
-int rxe_dmabuf_atomic_write(struct rxe_mr *mr, u64 iova, u64 value)
+enum resp_states rxe_dmabuf_atomic_write(struct rxe_mr *mr, u64 iova,
+					 u64 value)
 {
 	struct iosys_map *map = &mr->dmabuf->map;
+	enum resp_states err;
 	size_t pos;
-	int err;
 
 	err = rxe_dmabuf_begin_atomic(mr, iova, &pos);
 	if (err)
@@ -418,7 +444,8 @@ int rxe_dmabuf_atomic_write(struct rxe_mr *mr, u64 iova, u64 value)
 
 	iosys_map_wr(map, pos, u64, value);
 	rxe_dmabuf_end_write(mr);
-	return 0;
+	return RESPST_NONE;
 }
 
-MODULE_IMPORT_NS(DMA_BUF);
+/* As MODULE_IMPORT_NS(), whose argument is a token or a string by kernel. */
+MODULE_INFO(import_ns, "DMA_BUF");

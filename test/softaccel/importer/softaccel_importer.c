@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "probed.h"
 #include "softaccel_importer.h"
 
 struct importer {
@@ -33,7 +34,7 @@ static void importer_let_go(struct importer *imp)
 	imp->held = NULL;
 }
 
-static void importer_move_notify(struct dma_buf_attachment *attach)
+static void importer_told(struct dma_buf_attachment *attach)
 {
 	struct importer *imp = attach->importer_priv;
 
@@ -41,13 +42,18 @@ static void importer_move_notify(struct dma_buf_attachment *attach)
 	importer_let_go(imp);
 }
 
+/* The callback's name until 7.0. */
+#ifndef PEERVMA_HAVE_DMA_BUF_ATTACH_INVALIDATE_MAPPINGS
+#define invalidate_mappings move_notify
+#endif
+
 static const struct dma_buf_attach_ops importer_host_ops = {
-	.move_notify = importer_move_notify,
+	.invalidate_mappings = importer_told,
 };
 
 static const struct dma_buf_attach_ops importer_peer_ops = {
 	.allow_peer2peer = true,
-	.move_notify = importer_move_notify,
+	.invalidate_mappings = importer_told,
 };
 
 static const struct dma_buf_attach_ops *const importer_ops[] = {
@@ -319,4 +325,5 @@ module_exit(importer_exit);
 
 MODULE_DESCRIPTION("Importer of dma-bufs for the tests of softaccel");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(DMA_BUF);
+/* As MODULE_IMPORT_NS(), whose argument is a token or a string by kernel. */
+MODULE_INFO(import_ns, "DMA_BUF");

@@ -85,6 +85,10 @@ teardown_file() {
     tap_on 0 kernel_account
 }
 
+@test "exports of the module's own are limited, a user's and all" {
+    tap_on 0 kernel_limits
+}
+
 @test "descriptors are right, and nothing leaks" {
     tap_on 0 kernel_fds
 }

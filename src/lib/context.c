@@ -100,14 +100,10 @@ void peervma_context_close(peervma_context_t *context)
     free(context);
 }
 
-int peervma_context_enter(peervma_context_t *context)
+int peervma_context_enter_child(peervma_context_t *context)
 {
     struct peervma_live *live = context->live;
     int ret = 0;
-
-    if (__atomic_load_n(&live->ready, __ATOMIC_ACQUIRE)) {
-        return 0;
-    }
 
     pthread_mutex_lock(&live->mutex);
     if (!live->ready) {

@@ -38,10 +38,17 @@ struct peervma_context {
 int peervma_context_open_view(unsigned flags, const struct peervma_view *view,
                               peervma_context_t **context_p);
 
+int peervma_context_enter_child(peervma_context_t *context);
+
 /*
  * To be called first by each call that looks at mappings: after a fork, turns
  * the context to the child's. 0 or -errno.
  */
-int peervma_context_enter(peervma_context_t *context);
+static inline int peervma_context_enter(peervma_context_t *context)
+{
+    return __atomic_load_n(&context->live->ready, __ATOMIC_ACQUIRE)
+               ? 0
+               : peervma_context_enter_child(context);
+}
 
 #endif

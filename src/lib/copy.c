@@ -15,13 +15,11 @@
 #define BLOCK PEERVMA_COPY_BLOCK
 
 /*
- * The shortest copies for which it pays to store past the cache, where memory
- * is cached at all: shorter ones wait longer at the fence than they save, and
- * what was read is soon looked at. Stores to write-combining memory are joined
- * to blocks and pass by the cache in any case.
+ * The shortest copy for which it pays to store past the cache, where memory is
+ * cached at all: shorter ones wait longer at the fence than they save. Stores
+ * to write-combining memory are joined to blocks and pass by it in any case.
  */
-#define STREAM_STORE ((size_t)4096)
-#define STREAM_LOAD ((size_t)8192)
+#define STREAM ((size_t)4096)
 
 typedef peervma_copy_vector_t vector_t;
 
@@ -133,7 +131,7 @@ void peervma_copy_store(const struct peervma_copy_engine *engine, void *device,
     char *to = device;
 
     store_parts(to, from, head);
-    if (length < STREAM_STORE) {
+    if (length < STREAM) {
         engine->store(to + head, from + head, body);
     } else {
         engine->store_stream(to + head, from + head, body);
@@ -152,7 +150,7 @@ void peervma_copy_load(const struct peervma_copy_engine *engine, void *host,
 
     engine->before_load();
     load_parts(to, from, head);
-    if (length < STREAM_LOAD || (uintptr_t)(to + head) % BLOCK != 0) {
+    if (length < STREAM || (uintptr_t)(to + head) % BLOCK != 0) {
         engine->load(to + head, from + head, body);
     } else {
         engine->load_stream(to + head, from + head, body);

@@ -56,6 +56,30 @@ static int add_mapping(const struct peervma_vma *vma, void *arg)
     return peervma_region_map_insert(context->map, &region);
 }
 
+static int push_mapping(const struct peervma_vma *vma, void *arg)
+{
+    peervma_context_t *context = arg;
+    peervma_region_t region;
+
+    if (peervma_describe(context, vma, &region) != 0) {
+        return 0;
+    }
+    region.generation = ++context->generation;
+    return peervma_region_map_push(context->map, &region);
+}
+
+/* Make the map anew. */
+static int read_all(peervma_context_t *context)
+{
+    int ret;
+
+    peervma_region_map_clear(context->map);
+    ret = peervma_maps_walk(&context->maps, 0, UINTPTR_MAX, push_mapping,
+                            context);
+    peervma_region_map_turn(context->map);
+    return ret;
+}
+
 /* Take all reports out, and put the mapped ranges into `dirty`. */
 static int take_changes(peervma_context_t *context, struct dirty *dirty)
 {
@@ -87,9 +111,8 @@ static int put_into_effect(peervma_context_t *context)
         return taken;
     }
     if (peervma_notify_take_lost(&context->live->notify)) {
-        peervma_region_map_clear(context->map);
-        dirty.count = 1;
-        dirty.range[0] = (struct peervma_change){.end = UINTPTR_MAX};
+        ret = read_all(context);
+        return ret != 0 ? ret : taken;
     }
 
     for (i = 0; i < dirty.count; i++) {
@@ -127,8 +150,8 @@ typedef int (*map_read_t)(const struct peervma_region_map *map,
                           uintptr_t address, peervma_region_t *region_p);
 
 /* Answer by the map: without lock where nothing was reported. */
-static int read_map(peervma_context_t *context, map_read_t read,
-                    uintptr_t address, peervma_region_t *region_p)
+static inline int read_map(peervma_context_t *context, map_read_t read,
+                           uintptr_t address, peervma_region_t *region_p)
 {
     struct peervma_live *live = context->live;
     int ret;

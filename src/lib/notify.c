@@ -32,13 +32,6 @@ void peervma_notify_put(struct peervma_notify *notify,
     __atomic_store_n(&slot->ticket, number + 1, __ATOMIC_RELEASE);
 }
 
-bool peervma_notify_pending(const struct peervma_notify *notify)
-{
-    return __atomic_load_n(&notify->tail, __ATOMIC_ACQUIRE) !=
-               __atomic_load_n(&notify->head, __ATOMIC_ACQUIRE) ||
-           __atomic_load_n(&notify->lost, __ATOMIC_ACQUIRE) != 0;
-}
-
 int peervma_notify_take(struct peervma_notify *notify,
                         struct peervma_change *change_p)
 {

@@ -39,7 +39,12 @@ void peervma_notify_put(struct peervma_notify *notify,
                         const struct peervma_change *change);
 
 /* Is there anything to take out? May be asked by anybody. */
-bool peervma_notify_pending(const struct peervma_notify *notify);
+static inline bool peervma_notify_pending(const struct peervma_notify *notify)
+{
+    return __atomic_load_n(&notify->tail, __ATOMIC_ACQUIRE) !=
+               __atomic_load_n(&notify->head, __ATOMIC_ACQUIRE) ||
+           __atomic_load_n(&notify->lost, __ATOMIC_ACQUIRE) != 0;
+}
 
 /* 0, -ENOENT if there is none, -EAGAIN if the next is only half-written. */
 int peervma_notify_take(struct peervma_notify *notify,

@@ -13,6 +13,9 @@ struct entry {
     unsigned long words[ENTRY_WORDS];
 };
 
+#define BASE_WORD (offsetof(peervma_region_t, base) / sizeof(unsigned long))
+#define LENGTH_WORD (offsetof(peervma_region_t, length) / sizeof(unsigned long))
+
 _Static_assert(ENTRY_BYTES % sizeof(unsigned long) == 0,
                "an entry is copied in words");
 
@@ -91,18 +94,36 @@ static int map_reserve(struct peervma_region_map *map, size_t count)
     return 0;
 }
 
+/*
+ * Word by word, both in and out: a wider load of what was just stored in words
+ * would wait for the stores.
+ */
+static inline void entry_load(const struct entry *source, struct entry *copy)
+{
+#pragma GCC unroll 16
+    for (size_t i = 0; i < ENTRY_WORDS; i++) {
+        copy->words[i] = __atomic_load_n(&source->words[i], __ATOMIC_RELAXED);
+    }
+}
+
+static inline void entry_to_region(const struct entry *entry,
+                                   peervma_region_t *region_p)
+{
+#pragma GCC unroll 16
+    for (size_t i = 0; i < ENTRY_WORDS; i++) {
+        memcpy((char *)region_p + i * sizeof(entry->words[0]), &entry->words[i],
+               sizeof(entry->words[0]));
+    }
+    memset(region_p->reserved, 0, sizeof(region_p->reserved));
+}
+
 static void map_get(const struct peervma_region_map *map, size_t index,
                     peervma_region_t *region_p)
 {
-    const struct entry *source = map_entries(map) + index;
-    struct entry copy;
-    size_t i;
+    struct entry entry;
 
-    for (i = 0; i < ENTRY_WORDS; i++) {
-        copy.words[i] = __atomic_load_n(&source->words[i], __ATOMIC_RELAXED);
-    }
-    memset(region_p, 0, sizeof(*region_p));
-    memcpy(region_p, &copy, sizeof(copy));
+    entry_load(map_entries(map) + index, &entry);
+    entry_to_region(&entry, region_p);
 }
 
 static void map_put_entry(struct peervma_region_map *map, size_t index,
@@ -162,30 +183,35 @@ size_t peervma_region_map_count(const struct peervma_region_map *map)
     return __atomic_load_n(&map->count, __ATOMIC_ACQUIRE);
 }
 
-/* The index of the highest region that begins at `address` or below. */
+/*
+ * The index of the highest region that begins at `address` or below. Without a
+ * branch that depends on the keys, which nobody could predict.
+ */
 static size_t map_search(const struct peervma_region_map *map,
                          uintptr_t address)
 {
     const uintptr_t *keys = map_keys(map);
-    size_t low = 0, left = peervma_region_map_count(map), half;
+    size_t left = peervma_region_map_count(map), half;
+    uintptr_t key;
 
-    while (left > 0) {
-        half = left / 2;
-        if (__atomic_load_n(&keys[low + half], __ATOMIC_RELAXED) > address) {
-            low += half + 1;
-            left -= half + 1;
-        } else {
-            left = half;
-        }
+    if (left == 0) {
+        return 0;
     }
-    return low;
+    for (; left > 1; left -= half) {
+        half = left / 2;
+        key = __atomic_load_n(&keys[half - 1], __ATOMIC_RELAXED);
+        keys += half & -(size_t)(key > address);
+    }
+    key = __atomic_load_n(keys, __ATOMIC_RELAXED);
+    return (size_t)(keys - map_keys(map)) + (key > address);
 }
 
 /* The region that contains `address`, or else the next if `or_next`. */
-static int map_read(const struct peervma_region_map *map, uintptr_t address,
-                    bool or_next, peervma_region_t *region_p)
+static inline int map_read(const struct peervma_region_map *map,
+                           uintptr_t address, bool or_next,
+                           peervma_region_t *region_p)
 {
-    peervma_region_t region;
+    struct entry entry;
     unsigned sequence;
     bool found = false;
     size_t index;
@@ -195,11 +221,11 @@ static int map_read(const struct peervma_region_map *map, uintptr_t address,
     }
     index = map_search(map, address);
     if (index < peervma_region_map_count(map)) {
-        map_get(map, index, &region);
-        found = address - region.base < region.length;
+        entry_load(map_entries(map) + index, &entry);
+        found = address - entry.words[BASE_WORD] < entry.words[LENGTH_WORD];
     }
     if (!found && or_next && index > 0) {
-        map_get(map, index - 1, &region);
+        entry_load(map_entries(map) + index - 1, &entry);
         found = true;
     }
     if (!read_end(map, sequence)) {
@@ -209,7 +235,7 @@ static int map_read(const struct peervma_region_map *map, uintptr_t address,
     if (!found) {
         return -ENOENT;
     }
-    *region_p = region;
+    entry_to_region(&entry, region_p);
     return 0;
 }
 
@@ -327,4 +353,24 @@ int peervma_region_map_insert(struct peervma_region_map *map,
 void peervma_region_map_clear(struct peervma_region_map *map)
 {
     __atomic_store_n(&map->count, 0, __ATOMIC_RELEASE);
+}
+
+int peervma_region_map_push(struct peervma_region_map *map,
+                            const peervma_region_t *region)
+{
+    return map_splice(map, map->count, 0, region, 1);
+}
+
+void peervma_region_map_turn(struct peervma_region_map *map)
+{
+    peervma_region_t low, high;
+    size_t i, j;
+
+    for (i = 0, j = map->count; i + 1 < j; i++) {
+        j--;
+        map_get(map, i, &low);
+        map_get(map, j, &high);
+        map_put(map, i, &high);
+        map_put(map, j, &low);
+    }
 }

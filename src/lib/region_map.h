@@ -60,4 +60,12 @@ int peervma_region_map_insert(struct peervma_region_map *map,
 
 void peervma_region_map_clear(struct peervma_region_map *map);
 
+/*
+ * Fill an empty map quickly: push the regions from low to high, then turn it.
+ * In between nothing else may be done with it. 0 or -ENOMEM.
+ */
+int peervma_region_map_push(struct peervma_region_map *map,
+                            const peervma_region_t *region);
+void peervma_region_map_turn(struct peervma_region_map *map);
+
 #endif

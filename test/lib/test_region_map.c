@@ -414,9 +414,39 @@ static void a_forked_child_has_an_empty_map(void **state)
     peervma_region_map_destroy(map);
 }
 
+/* Odd and even counts, and more than one step of pages. */
+static void a_map_filled_at_once_is_in_order(void **state)
+{
+    static const size_t counts[] = {0, 1, 2, 3, 20000};
+    peervma_region_t region = {.length = PAGE};
+    struct peervma_region_map *map;
+    size_t i, k;
+
+    (void)state;
+    for (k = 0; k < sizeof(counts) / sizeof(counts[0]); k++) {
+        assert_int_equal(0, peervma_region_map_create(&map));
+        for (i = 0; i < counts[k]; i++) {
+            region.base = BASE + 2 * i * PAGE;
+            region.generation = i + 1;
+            assert_int_equal(0, peervma_region_map_push(map, &region));
+        }
+        peervma_region_map_turn(map);
+        for (i = 0; i < counts[k]; i++) {
+            assert_int_equal(
+                0, peervma_region_map_find(map, BASE + 2 * i * PAGE, &region));
+            assert_int_equal(i + 1, region.generation);
+            assert_int_equal(
+                -ENOENT, peervma_region_map_find(map, BASE + (2 * i + 1) * PAGE,
+                                                 &region));
+        }
+        peervma_region_map_destroy(map);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_map_filled_at_once_is_in_order),
         cmocka_unit_test(random_changes_agree_with_the_model),
         cmocka_unit_test(an_object_of_unknown_size_keeps_no_offset),
         cmocka_unit_test(empty_and_reversed_cuts_do_nothing),

@@ -5,10 +5,8 @@
  */
 #include <config.h>
 
-#include <dirent.h>
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,14 +23,13 @@
 
 #include "buffer.h"
 #include "fabric.h"
+#include "pci.h"
 
-#define DRIVER "/sys/bus/pci/drivers/" SOFTACCEL_DRIVER_NAME
 #define SIZE (4UL << 20)
 #define IOVA 0x6000000000UL
 /* How many transfers are under way when the device goes. */
 #define FLOOD 32
 
-static char device[256];
 static fabric_t fabric;
 static endpoint_t near, far;
 static buffer_t buffer;
@@ -40,45 +37,10 @@ static struct ibv_mr *region, *host_region;
 static uint8_t *host;
 static uint64_t live, revoked;
 
-static void find_device(void)
-{
-    DIR *dir = opendir(DRIVER);
-    struct dirent *entry;
-
-    if (!dir)
-        err(1, DRIVER);
-    while ((entry = readdir(dir))) {
-        if (strchr(entry->d_name, ':'))
-            snprintf(device, sizeof(device), "%s", entry->d_name);
-    }
-    closedir(dir);
-    if (!*device)
-        errx(1, "no device is bound to " SOFTACCEL_DRIVER_NAME);
-}
-
-static void tell_driver(const char *file)
-{
-    int fd = open(file, O_WRONLY | O_CLOEXEC);
-
-    if (fd < 0 || write(fd, device, strlen(device)) < 0)
-        err(1, "%s", file);
-    close(fd);
-}
-
-static void unbind_device(void)
-{
-    tell_driver(DRIVER "/unbind");
-}
-
-static void bind_device(void)
-{
-    tell_driver(DRIVER "/bind");
-}
-
 static int open_all(void **state)
 {
     (void)state;
-    find_device();
+    pci_find();
     fabric_open(&fabric);
     host = aligned_alloc(4096, 2 * SIZE);
     memset(host, 0x5a, SIZE);
@@ -125,7 +87,7 @@ static int dereg(void **state)
     endpoint_destroy(&near);
     endpoint_destroy(&far);
     buffer_destroy(&buffer);
-    bind_device();
+    pci_bind();
     return 0;
 }
 
@@ -142,7 +104,7 @@ static span_t in_host(size_t length)
 static void write_ends_in_remote_access_error(void **state)
 {
     (void)state;
-    unbind_device();
+    pci_unbind();
     assert_int_equal(
         endpoint_transfer(&near, IBV_WR_RDMA_WRITE, in_host(8), in_region(8)),
         IBV_WC_REM_ACCESS_ERR);
@@ -151,7 +113,7 @@ static void write_ends_in_remote_access_error(void **state)
 static void read_ends_in_remote_access_error(void **state)
 {
     (void)state;
-    unbind_device();
+    pci_unbind();
     assert_int_equal(
         endpoint_transfer(&near, IBV_WR_RDMA_READ, in_host(8), in_region(8)),
         IBV_WC_REM_ACCESS_ERR);
@@ -160,7 +122,7 @@ static void read_ends_in_remote_access_error(void **state)
 static void atomic_ends_in_remote_access_error(void **state)
 {
     (void)state;
-    unbind_device();
+    pci_unbind();
     endpoint_post_atomic(&near, IBV_WR_ATOMIC_CMP_AND_SWP, in_host(8),
                          in_region(8), 0, 1);
     assert_int_equal(endpoint_wait(&near), IBV_WC_REM_ACCESS_ERR);
@@ -170,7 +132,7 @@ static void atomic_ends_in_remote_access_error(void **state)
 static void local_source_is_flushed(void **state)
 {
     (void)state;
-    unbind_device();
+    pci_unbind();
     assert_int_equal(
         endpoint_transfer(&near, IBV_WR_RDMA_WRITE, in_region(8), in_host(8)),
         IBV_WC_WR_FLUSH_ERR);
@@ -179,7 +141,7 @@ static void local_source_is_flushed(void **state)
 static void local_target_ends_in_local_protection_error(void **state)
 {
     (void)state;
-    unbind_device();
+    pci_unbind();
     assert_int_equal(
         endpoint_transfer(&near, IBV_WR_RDMA_READ, in_region(8), in_host(8)),
         IBV_WC_LOC_PROT_ERR);
@@ -189,7 +151,7 @@ static void receive_ends_in_error_on_both_sides(void **state)
 {
     (void)state;
     endpoint_post_recv(&far, in_region(8));
-    unbind_device();
+    pci_unbind();
     assert_int_equal(
         endpoint_transfer(&near, IBV_WR_SEND, in_host(8), (span_t){0}),
         IBV_WC_REM_OP_ERR);
@@ -208,7 +170,7 @@ static void unbind_in_flood(enum ibv_wr_opcode opcode, span_t local,
     for (i = 0; i < FLOOD; i++)
         endpoint_post(&near, opcode, local, remote);
     assert_int_equal(endpoint_wait(&near), IBV_WC_SUCCESS);
-    unbind_device();
+    pci_unbind();
 }
 
 static void assert_flood_ends(enum ibv_wc_status error)
@@ -225,23 +187,6 @@ static void assert_flood_ends(enum ibv_wc_status error)
         assert_int_equal(endpoint_wait(&near), IBV_WC_WR_FLUSH_ERR);
 }
 
-/* The device's memory, which can be seen so when it has no driver. */
-static uint8_t *map_device(void)
-{
-    char path[512];
-    uint8_t *bytes;
-    int fd;
-
-    snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/resource2", device);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    bytes =
-        mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, buffer.accel.bar_offset);
-    if (bytes == MAP_FAILED)
-        err(1, "%s", path);
-    close(fd);
-    return bytes;
-}
-
 static void no_byte_arrives_once_unbind_has_returned(void **state)
 {
     uint8_t *bytes, *then = malloc(SIZE);
@@ -256,8 +201,8 @@ static void no_byte_arrives_once_unbind_has_returned(void **state)
         endpoint_post(&near, IBV_WR_RDMA_WRITE, local, in_region(SIZE));
     }
     assert_int_equal(endpoint_wait(&near), IBV_WC_SUCCESS);
-    unbind_device();
-    bytes = map_device();
+    pci_unbind();
+    bytes = pci_map(buffer.accel.bar_offset, SIZE);
     memcpy(then, bytes, SIZE);
     while (endpoint_wait(&near) == IBV_WC_SUCCESS)
         ;
@@ -290,7 +235,7 @@ static void sources_in_flight_are_flushed(void **state)
 static void registration_after_unbind_is_enodev(void **state)
 {
     (void)state;
-    unbind_device();
+    pci_unbind();
     errno = 0;
     assert_null(ibv_reg_dmabuf_mr(fabric.pd, 0, SIZE, IOVA, buffer.fd,
                                   FABRIC_ALL_ACCESS));
@@ -330,13 +275,13 @@ static void unbind_may_race_with_registrations(void **state)
         pthread_create(&threads[0], NULL, register_on, NULL);
         pthread_create(&threads[1], NULL, register_on, NULL);
         usleep(1000 * i);
-        unbind_device();
+        pci_unbind();
         usleep(5000);
         atomic_store(&stop, true);
         pthread_join(threads[0], NULL);
         pthread_join(threads[1], NULL);
         buffer_destroy(&buffer);
-        bind_device();
+        pci_bind();
     }
     assert_int_equal(fabric_counter("dmabuf_mrs_live"), live);
     assert_true(atomic_load(&refusals) > 0);

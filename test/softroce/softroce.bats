@@ -90,6 +90,24 @@ take_device() {
     tap_on 0 softroce_revoke
 }
 
+@test "memory taken back in every way while the NIC is at it" {
+    on 0 "$node_setup" module on
+    tap_on 0 softroce_revocations
+    grep '^# .* times during transfers' <<<"$output" >&3
+}
+
+@test "memory of a killed process is the next one's at once" {
+    tap_on 0 softroce_killed
+    grep '^# .* times during transfers' <<<"$output" >&3
+}
+
+@test "doorbells that the NIC rings, exported by their driver" {
+    on 0 "$node_setup" module on
+    on 0 modprobe softaccel_peervma
+    tap_on 0 softroce_doorbell
+    on 0 rmmod softaccel_peervma
+}
+
 @test "accelerator to accelerator between nodes, by the NIC alone" {
     local read written
     read=$(counter 1 dmabuf_read_bytes)

@@ -192,8 +192,7 @@ static bool content_is_right(worker_t *worker,
                atomic_load(&registry->object[tag.number].pages) * page;
 }
 
-/* Keep it for a while, in the place of an older one. */
-static void hold(worker_t *worker, int fd)
+void call_hold(worker_t *worker, int fd)
 {
     int *held = &worker->held[below(worker, FUZZ_HELD)];
 
@@ -253,7 +252,7 @@ static void check_success(worker_t *worker, const struct peervma_export *export,
     else if (one_in(worker, 64) && fcntl(export->fd, F_GETFD) != FD_CLOEXEC)
         complain(worker, "EXPORT: descriptor %d without O_CLOEXEC", export->fd);
     if (one_in(worker, 8))
-        hold(worker, export->fd);
+        call_hold(worker, export->fd);
     else
         close(export->fd);
 }

@@ -17,6 +17,9 @@ void call_export(worker_t *worker, uint64_t addr);
 void call_shared_query(worker_t *worker);
 void call_shared_export(worker_t *worker);
 
+/* Keep an export for a while, in the place of an older one. */
+void call_hold(worker_t *worker, int fd);
+
 /* Close what was kept of earlier exports. */
 void call_drop_held(worker_t *worker);
 

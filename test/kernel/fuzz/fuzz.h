@@ -27,6 +27,9 @@
 #define ARENA_PAGES 64
 #define ARENA_BASE 0x100000000000UL
 #define ARENA_STRIDE 0x40000000UL
+/* In each arena's gigabyte, a window on a BAR. */
+#define BAR_PAGES 16
+#define BAR_GAP 0x10000000UL
 /* Mapped only in the peers' processes. */
 #define SECRET_BASE (ARENA_BASE - ARENA_STRIDE)
 
@@ -35,6 +38,7 @@ enum count {
     COUNT_QUERY,
     COUNT_EXPORT,
     COUNT_EXPORTED,
+    COUNT_BAR,
     COUNT_UNKNOWN,
     COUNT_CHANGE,
     COUNT_CONTENT,
@@ -75,6 +79,9 @@ typedef struct worker {
     uint8_t *arena;
     place_t places[ARENA_PAGES];
     uint32_t vmas;
+    uint8_t *bar;
+    unsigned bar_pages; /* zero: nothing is mapped */
+    uint64_t bar_first; /* page of the BAR */
     object_t objects[OBJECTS];
     uint8_t *argument; /* two pages, and one that must not be touched */
     uint8_t *read_only;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "arena.h"
+#include "bar.h"
 #include "calls.h"
 #include "device.h"
 #include "expect.h"
@@ -80,8 +81,10 @@ static void step_calls(worker_t *worker)
 {
     const unsigned choice = below(worker, 100);
 
-    if (choice < 36)
+    if (choice < 34)
         call_export(worker, random_own(worker));
+    else if (choice < 36)
+        bar_try(worker);
     else if (choice < 62)
         call_query(worker, random_own(worker));
     else if (choice < 66)
@@ -184,6 +187,8 @@ static void worker_equip(worker_t *worker)
     worker->arena = map_at(ARENA_BASE + (worker->index + 1) * ARENA_STRIDE,
                            ARENA_PAGES * page);
     arena_clear(worker);
+    worker->bar = map_at((uintptr_t)worker->arena + BAR_GAP, BAR_PAGES * page);
+    bar_clear(worker);
     worker->argument = map_anonymous(3 * page);
     tap_check_equal(mprotect(worker->argument + 2 * page, page, PROT_NONE), 0);
     read_only_make(worker);
@@ -195,6 +200,7 @@ static void worker_destroy(worker_t *worker)
     const struct peervma_export *export = (void *)worker->read_only;
 
     arena_clear(worker);
+    bar_clear(worker);
     call_drop_held(worker);
     objects_destroy(worker);
     munmap((void *)(uintptr_t) export->addr, page);
@@ -255,16 +261,9 @@ static double now(void)
 static void print_counts(double seconds)
 {
     static const char *const names[COUNTS] = {
-        "INFO",
-        "QUERY",
-        "EXPORT",
-        "exported",
-        "unknown",
-        "change",
-        "content looked at",
-        "fork",
-        "passed on",
-        "unbind",
+        "INFO",    "QUERY",     "EXPORT", "exported",
+        "of BARs", "unknown",   "change", "content looked at",
+        "fork",    "passed on", "unbind",
     };
     uint64_t calls = 0;
     unsigned i;
@@ -332,14 +331,17 @@ static void test_answers(void)
               errno == EBUSY);
     device_find();
     stock_before = stock_take();
+    bar_setup();
     create_all();
     begin = now();
     run_all();
     print_counts(now() - begin);
     destroy_all();
+    bar_teardown();
     stock_after = stock_take();
     tap_check(!atomic_load(&run->failed));
     tap_check(atomic_load(&run->count[COUNT_EXPORTED]) > 0);
+    tap_check(atomic_load(&run->count[COUNT_BAR]) > 0);
 }
 
 static void test_fds(void)

@@ -20,8 +20,9 @@ console() {
 @test "--help names each command" {
     run "$testbed" --help
     [ "$status" -eq 0 ]
-    for command in build up run mpirun push make log check-log status down; do
-        grep -q "^  $command " <<<"$output"
+    for command in build up run mpirun push make log check-log status down \
+        --suite --debug-kernel; do
+        grep -q -- "^  $command " <<<"$output"
     done
 }
 
@@ -41,7 +42,8 @@ console() {
     local arguments
     for arguments in "" bogus "up 0" "up 5" "up 2 3" "up --what" "run" \
         "run 0" "run 4 true" "run --what 0 true" "run --timeout" \
-        "run --timeout soon 0 true" "log 9" "status now" "down 1"; do
+        "run --timeout soon 0 true" "log 9" "status now" "down 1" \
+        "--suite" "build --suite" "--suite sid" "--debug-kernel bogus"; do
         # shellcheck disable=SC2086 # words
         run "$testbed" $arguments
         echo "testbed $arguments: $status, ${lines[0]}"
@@ -54,6 +56,39 @@ console() {
     PEERVMA_TESTBED_NAME=a/b run "$testbed" status
     [ "$status" -eq 1 ]
     [[ $output == *PEERVMA_TESTBED_NAME* ]]
+}
+
+@test "a suite or kernel that is none is refused" {
+    run "$testbed" --suite Debian_13 status
+    [ "$status" -eq 1 ]
+    [[ $output == *Debian_13* ]]
+    PEERVMA_TESTBED_KERNEL=mine run "$testbed" status
+    [ "$status" -eq 1 ]
+    [[ $output == *PEERVMA_TESTBED_KERNEL=mine* ]]
+}
+
+# keys OPTION...: what image, nodes and debug kernel of these options are
+# named after.
+keys() {
+    # shellcheck source=/dev/null
+    PEERVMA_TESTBED_SUITE=$1 PEERVMA_TESTBED_KERNEL=$2 bash -c '
+        testbed_folder=$1
+        for part in common debian image kernel; do
+            . "$testbed_folder/lib/$part.bash"
+        done
+        echo "$image_key $node_key $kernel_key"' keys "${testbed%/*}"
+}
+
+@test "each suite and kernel has images, builds and nodes of its own" {
+    local -a trixie sid debug
+    read -r -a trixie < <(keys "" "")
+    read -r -a sid < <(keys sid image)
+    read -r -a debug < <(keys trixie debug)
+    [ "${trixie[0]}" != "${sid[0]}" ]
+    [ "${trixie[2]}" != "${sid[2]}" ]
+    [ "${trixie[0]}" = "${debug[0]}" ]
+    [ "${trixie[1]}" = "${trixie[0]}" ]
+    [ "${debug[1]}" != "${debug[0]}" ]
 }
 
 @test "with no node up, status and run say so and fail" {
@@ -127,7 +162,7 @@ console() {
 # list FOLDER: the files of the source that would be built.
 list() {
     # shellcheck source=/dev/null
-    bash -o pipefail -c 'testbed_folder=$1 image_key=k
+    bash -o pipefail -c 'testbed_folder=$1 image_key=k kernel_kind=image
         . "$2/lib/common.bash"
         . "$2/lib/project.bash"
         project_list | tr "\0" "\n"' \

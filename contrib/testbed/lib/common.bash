@@ -44,6 +44,15 @@ unlock() {
     exec {descriptor}>&-
 }
 
+# check_space MIB WHAT: in the cache.
+check_space() {
+    local free
+    free=$(df -m --output=avail "$cache_folder" | tail -n 1)
+    ((free >= $1)) ||
+        die "$cache_folder has $((free)) MiB free, and $2 takes $1:" \
+            "make room, or set PEERVMA_CACHE"
+}
+
 # in_namespace COMMAND...: as root of mount and pid namespaces of its own, so
 # that no mount and no process is left, even if this script is killed. An
 # ordinary user becomes root of a user namespace, whose other ids are his
@@ -56,20 +65,22 @@ in_namespace() {
     setpriv --pdeathsig KILL unshare "${options[@]}" -- "$@"
 }
 
-# in_userland ROOT FOLDER COMMAND...: in the userland ROOT, read-only but for
-# FOLDER, which is /build there and the working directory.
+# in_userland ROOT FOLDER KERNEL COMMAND...: in the userland ROOT, read-only
+# but for FOLDER, which is /build there and the working directory. KERNEL, if
+# it is not empty, is /kernel there.
 in_userland() {
     # shellcheck disable=SC2016 # for the inner shell
     in_namespace bash -c '
         set -e
-        root=$1 folder=$2
-        shift 2
+        root=$1 folder=$2 kernel=$3
+        shift 3
         mount --bind "$root" "$root"
         mount -o remount,bind,ro "$root"
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
         mount -t tmpfs tmpfs "$root/tmp"
         mount --bind "$folder" "$root/build"
+        [[ -z $kernel ]] || mount --bind "$kernel" "$root/kernel"
         cd /
         exec chroot "$root" env -i HOME=/tmp LC_ALL=C.UTF-8 \
             PATH=/usr/sbin:/usr/bin:/sbin:/bin \

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash disable=SC2034,SC2154 # shared with the other parts
 #
-# The image: a Debian 13 userland as a folder, to build in, and as a disk, to
-# boot from, with its kernel, initrd and ssh key.
+# The image: a Debian userland as a folder, to build in, and as a disk, to boot
+# from, with its kernel, initrd and ssh key.
 
-image_key=$(cat "$testbed_folder"/image/* "$testbed_folder/lib/image.bash" |
-    sha256sum | cut -c1-12)
+image_key=$suite-$(cat "$testbed_folder"/image/* \
+    "$testbed_folder"/lib/{debian,image}.bash | sha256sum | cut -c1-12)
 image_folder=$cache_folder/image-$image_key
 image_space_mib=4000
 
@@ -15,19 +15,6 @@ image_check_host() {
     "$testbed_folder/host-packages" --check || exit 1
     in_namespace true 2>/dev/null ||
         die "neither root nor allowed to use user namespaces: run as root"
-}
-
-image_check_space() {
-    local free
-    free=$(df -m --output=avail "$cache_folder" | tail -n 1)
-    ((free >= image_space_mib)) ||
-        die "$cache_folder has $((free)) MiB free, and the image takes" \
-            "$image_space_mib: make room, or set PEERVMA_CACHE"
-}
-
-# The words of a list in image/, without its comments.
-image_list() {
-    sed 's/#.*//' "$testbed_folder/image/$1" | xargs -n 1
 }
 
 # image_install ROOT: Debian, without what neither builds nor nodes need.
@@ -41,39 +28,19 @@ image_install() {
     done
     while read -r path; do
         options+=(--dpkgopt="path-include=/usr/lib/modules/*/kernel/$path")
-    done < <(image_list modules)
+    done < <(debian_list "$testbed_folder/image/modules")
     # shellcheck disable=SC2016 # for the hooks' shell
-    in_namespace mmdebstrap --mode=root --format=directory --variant=apt \
-        --aptopt='APT::Install-Recommends "false"' \
-        --dpkgopt=force-unsafe-io "${options[@]}" \
-        --include="$(image_list packages | paste -sd ,)" \
-        --customize-hook='mkdir "$1/build" "$1/testbed"' \
+    debian_install "$1" "$testbed_folder/image/packages" "${options[@]}" \
+        --customize-hook='mkdir "$1/build" "$1/testbed" "$1/kernel"' \
         --customize-hook="cp '$testbed_folder/image'/* \"\$1/testbed\"" \
-        --customize-hook='chroot "$1" bash /testbed/customize' \
-        trixie "$1"
-}
-
-# What a failed installation's log says, in one line.
-image_reason() {
-    local network='Could not (resolve|connect)|Temporary fail|Failed to fetch'
-    if grep -qE "$network" "$1"; then
-        printf "Debian's archive can't be reached: "
-        grep -m 1 -E "$network" "$1"
-    else
-        grep -m 1 '^E:' "$1" || tail -n 1 "$1"
-    fi
+        --customize-hook='chroot "$1" bash /testbed/customize'
 }
 
 # image_make FOLDER
 image_make() {
-    local root=$1/rootfs line
-    image_install "$root" 2>&1 | while IFS= read -r line; do
-        printf '%s\n' "$line" >>"$1/log"
-        case $line in
-        "I: downloading"* | "I: extracting"* | "I: installing"*)
-            progress "${line#I: }" ;;
-        esac
-    done || die "no image: $(image_reason "$1/log") (all of it in $1/log)"
+    local root=$1/rootfs
+    image_install "$root" 2>&1 | debian_log "$1/log" ||
+        die "no image: $(debian_reason "$1/log") (all of it in $1/log)"
     progress "making the disk"
     mv "$root"/boot/{vmlinuz,initrd,ssh_key} "$1"
     in_namespace mke2fs -q -t ext4 -O '^has_journal' -m 0 -d "$root" \
@@ -81,11 +48,12 @@ image_make() {
         die "no disk: $(tail -n 1 "$1/log") (all of it in $1/log)"
 }
 
-# Of the images of other keys the one used last stays, for another checkout
-# that takes turns with this one. So does one in which somebody builds.
+# Of this suite's images of other keys the one used last stays, for another
+# checkout that takes turns with this one. So does one in which somebody
+# builds.
 image_remove_others() {
-    local other project
-    find "$cache_folder" -maxdepth 1 -name 'image-*' \
+    local other project key
+    find "$cache_folder" -maxdepth 1 -name "image-$suite-*" \
         ! -name "image-$image_key" -printf '%T@ %p\n' |
         sort -rn | tail -n +2 | cut -d ' ' -f 2- |
         while read -r other; do
@@ -93,7 +61,8 @@ image_remove_others() {
             in_namespace rm -rf "$other"
         done
     for project in "$cache_folder"/project-*; do
-        if [[ ! -d $cache_folder/image-${project##*-} ]]; then
+        key=${project##*/project-}
+        if [[ ! -d $cache_folder/image-${key#*-} ]]; then
             rm -rf "$project"
         fi
     done
@@ -111,7 +80,7 @@ image_build() {
     if [[ ! -e $image_folder ]]; then
         in_namespace rm -rf "$cache_folder"/image-*.tmp
         image_remove_others
-        image_check_space
+        check_space "$image_space_mib" "the image"
         mkdir "$unfinished"
         progress "making the node image, 2 to 3 minutes"
         image_make "$unfinished"

@@ -10,7 +10,10 @@ log_complaints+='|possible (recursive|circular) locking|inconsistent lock'
 log_complaints+='|suspicious RCU|KASAN|UBSAN|KFENCE|refcount_t: '
 log_complaints+='|general protection fault,|corruption|x86/PAT: [^C]'
 log_complaints+='|blocked for more than|stall(s|ed)? on|detected stall'
-log_complaints+='|soft lockup|hard LOCKUP|DMA-API: '
+log_complaints+='|soft lockup|hard LOCKUP|DMA-API: |ODEBUG: '
+log_complaints+='|unreferenced object|new suspected memory leaks'
+# What a debug kernel says about itself.
+log_harmless='DMA-API: (preallocated|debugging enabled|dma_debug_entry pool)'
 
 # Sets consoles to the files of all nodes that were ever up.
 log_find_consoles() {
@@ -40,6 +43,7 @@ log_check() {
     log_find_consoles
     for console in "${consoles[@]}"; do
         if grep -anE "$log_complaints" "$console" |
+            grep -avE "$log_harmless" |
             sed "s/^/$(basename "$console" .console): line /"; then
             bad=yes
         fi

@@ -3,7 +3,6 @@
 #
 # The nodes of this instance: QEMU processes with their disks and devices.
 
-node_ram=1536M
 accel_size=${PEERVMA_TESTBED_MEMORY:-256M}
 project_disk=$instance_folder/project.tar
 
@@ -61,18 +60,18 @@ accel_file() {
 # node_start NODE COUNT
 node_start() {
     local node=$1 disk=$instance_folder/node$1.qcow2
-    local accel=share=on,size=$accel_size,mem-path
-    local -a network
+    local accel=share=on,size=$accel_size,mem-path kernel_command_line
+    local -a network kernel_arguments
+    kernel_prepare
     mapfile -t network < <(network_arguments "$node" "$2")
     qemu-img create -q -f qcow2 -F raw -b "$image_folder/root.img" "$disk"
     detached qemu-system-x86_64 -name "peervma-$instance_name-node$node" \
         -nodefaults -no-user-config -no-reboot -display none \
         -machine pc,usb=off,vmport=off "${node_cpu[@]}" \
-        -smp 2 -m "$node_ram" \
-        -kernel "$image_folder/vmlinuz" -initrd "$image_folder/initrd" \
+        -smp 2 "${kernel_arguments[@]}" \
         -append "console=ttyS0 loglevel=7 panic=-1 mitigations=off audit=0 \
 lsm= rcupdate.rcu_cpu_stall_timeout=60 TERM=dumb \
-systemd.show_status=no peervma.node=$node" \
+systemd.show_status=no peervma.node=$node $kernel_command_line" \
         -chardev "file,id=console,path=$(node_console "$node")" \
         -serial chardev:console \
         -drive "if=virtio,format=qcow2,cache=unsafe,file=$disk" \
@@ -146,7 +145,7 @@ nodes_boot() {
 
 # What this instance consists of, to tell whether it is up already.
 nodes_state() {
-    printf '%s %s %s ' "$1" "$image_key" "$accel_size"
+    printf '%s %s %s ' "$1" "$node_key" "$accel_size"
     sha256sum <"$project_archive"
 }
 
@@ -237,8 +236,11 @@ nodes_status() {
 nodes_push() {
     local node
     image_build
+    kernel_build
     project_build
     [[ -n $(nodes_alive) ]] || die "no node is up"
+    grep -qF " $node_key " "$run_folder/state" ||
+        die "the nodes are of another suite, kernel or image: boot them anew"
     for node in $(nodes_alive); do
         remote root 0 "$node" tar -x -C / --keep-directory-symlink \
             --no-overwrite-dir <"$project_archive"

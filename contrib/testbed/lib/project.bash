@@ -6,7 +6,9 @@
 
 project_source=$(cd "$testbed_folder/../.." && pwd)
 project_folder=$cache_folder/project-$(printf '%s' "$project_source" |
-    sha256sum | cut -c1-12)-$image_key
+    sha256sum | cut -c1-12)
+[[ $kernel_kind == image ]] || project_folder+=_${kernel_key#*-}
+project_folder+=-$image_key
 # Set by project_build and project_leave_out.
 project_archive=
 
@@ -48,29 +50,57 @@ project_copy() {
         -T "$project_folder/list" | tar -x -C "$build" --no-same-owner
 }
 
-# depmod runs here, as an emulated CPU takes half a minute for it.
-project_make() {
+# project_begin STAGE: an empty one, but for what the image does not have: the
+# debug kernel's own modules.
+project_begin() {
+    rm -rf "$1"
+    mkdir -p "$1/usr"
+    if [[ $kernel_kind == debug ]]; then
+        cp -a "$kernel_folder/modules/lib" "$1/usr"
+    fi
+}
+
+project_compile() {
     # shellcheck disable=SC2016 # for the inner shell
     project_userland bash -c '
         set -e
         if [[ ! -e Makefile ]]; then
+            kernel=$(echo /usr/lib/modules/*/build)
+            [[ ! -e /kernel/.config ]] || kernel=/kernel
             ./autogen.sh
             ./configure --prefix=/usr --sysconfdir=/etc --localstatedir=/var \
-                --libdir=/usr/lib/x86_64-linux-gnu --enable-testbed
+                --libdir=/usr/lib/x86_64-linux-gnu --enable-testbed \
+                --with-kernel="$kernel"
         fi
         make -j"$(nproc)"
-        rm -rf stage
         make install DESTDIR=/build/stage
-        kernel=$(basename /usr/lib/modules/*)
-        updates=usr/lib/modules/$kernel/updates
-        mkdir -p "stage/$updates"
         if [[ -d stage/lib ]]; then
             cp -a stage/lib/. stage/usr/lib
             rm -rf stage/lib
+        fi'
+}
+
+# Here, as an emulated CPU takes half a minute for it. The image's kernel has
+# but our modules in the stage.
+project_depmod() {
+    # shellcheck disable=SC2016 # for the inner shell
+    project_userland bash -c '
+        set -e
+        modules=usr/lib/modules
+        kernel=$(basename "stage/$modules"/*)
+        ours=$modules/$kernel/updates
+        if [[ -d stage/$modules/$kernel/kernel ]]; then
+            ours=$modules
         fi
-        mount --bind "stage/$updates" "/$updates"
-        depmod -o /build/stage "$kernel"' \
-        >"$project_folder/log" 2>&1 || {
+        mount --bind "stage/$ours" "/$ours"
+        depmod -o /build/stage "$kernel"'
+}
+
+project_make() {
+    {
+        project_begin "$project_folder/build/stage" &&
+            project_compile && project_depmod
+    } >"$project_folder/log" 2>&1 || {
         tail -n 20 "$project_folder/log" >&2
         die "the project does not build (all of it in $project_folder/log)"
     }
@@ -78,11 +108,12 @@ project_make() {
 
 # The image is not removed while something runs in it.
 project_userland() {
-    local descriptor status=0
+    local descriptor status=0 kernel=
+    [[ $kernel_kind == image ]] || kernel=$kernel_folder/headers
     exec {descriptor}<"$image_folder"
     flock -s "$descriptor"
-    in_userland "$image_folder/rootfs" "$project_folder/build" "$@" ||
-        status=$?
+    in_userland "$image_folder/rootfs" "$project_folder/build" "$kernel" \
+        "$@" || status=$?
     unlock "$descriptor"
     return "$status"
 }
@@ -102,6 +133,7 @@ project_pack() {
 project_leave_out() {
     project_archive=$project_folder/bare.tar
     mkdir -p "$project_folder"
+    project_begin "$project_folder/bare"
     project_pack "$project_folder/bare" "$project_archive"
 }
 
@@ -125,6 +157,7 @@ project_build() {
 # project_run_make ARGUMENTS...: in the build folder.
 project_run_make() {
     image_build
+    kernel_build
     project_build
     project_userland make "$@"
 }

@@ -34,8 +34,11 @@ static void peervma_bar_unuse(struct peervma_bar *bar)
 {
 	dma_resv_assert_held(bar->dmabuf->resv);
 	WRITE_ONCE(bar->users, bar->users - 1);
-	if (!bar->users)
-		wake_up_all(&peervma_bar_idle);
+	if (bar->users)
+		return;
+	if (bar->stopped)
+		peervma_bar_settle(bar);
+	wake_up_all(&peervma_bar_idle);
 }
 
 /* A kernel without P2PDMA does not know; its IOMMU code still has its say. */

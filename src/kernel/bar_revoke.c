@@ -46,6 +46,21 @@ static void peervma_bar_forbid(struct peervma_bar *bar,
 	spin_unlock(&bar->lock);
 }
 
+/**
+ * peervma_bar_settle() - give back what importers needed of the device
+ * @bar: stopped, and without users
+ *
+ * Context: Reservation lock held.
+ */
+void peervma_bar_settle(struct peervma_bar *bar)
+{
+	dma_resv_assert_held(bar->dmabuf->resv);
+	peervma_p2pdma_unpin(bar);
+	if (bar->awake)
+		pm_runtime_put(&bar->pdev->dev);
+	bar->awake = false;
+}
+
 /* Tell the importers, once, and wait for the work of those that add fences. */
 static void peervma_bar_stop(struct peervma_bar *bar)
 {
@@ -58,10 +73,8 @@ static void peervma_bar_stop(struct peervma_bar *bar)
 		peervma_invalidate_mappings(bar->dmabuf);
 		dma_resv_wait_timeout(resv, DMA_RESV_USAGE_BOOKKEEP, false,
 				      MAX_SCHEDULE_TIMEOUT);
-	}
-	if (bar->awake) {
-		bar->awake = false;
-		pm_runtime_put(&bar->pdev->dev);
+		if (!bar->users)
+			peervma_bar_settle(bar);
 	}
 	dma_resv_unlock(resv);
 }
@@ -175,7 +188,7 @@ static bool peervma_bar_is_of(struct peervma_bar *bar, struct pci_dev *pdev)
 static bool peervma_bar_is_forbidden(struct peervma_bar *bar,
 				     struct pci_dev *pdev)
 {
-	return !peervma_bar_allowed(bar->pdev, bar->uio);
+	return !peervma_bar_allowed(bar->pdev, bar->source);
 }
 
 static bool peervma_bar_is_any(struct peervma_bar *bar, struct pci_dev *pdev)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VMAs made by mmap of a PCI BAR, through sysfs (resourceN, resourceN_wc) or
- * a UIO device: a dma-buf of ours, for the range asked for alone.
+ * VMAs made by mmap of a PCI BAR, through sysfs (resourceN, resourceN_wc,
+ * p2pmem/allocate) or a UIO device: a dma-buf of ours, for the range asked for
+ * alone.
  *
- * No driver is there to consent, so the administrator does, by the parameter
- * bar_export, for devices whose BARs no driver moves around.
+ * But for p2pmem no driver is there to consent, so the administrator does, by
+ * the parameter bar_export, for devices whose BARs no driver moves around.
  */
 #include <linux/cdev.h>
 #include <linux/dma-buf.h>
@@ -61,19 +62,22 @@ MODULE_PARM_DESC(bar_export,
 /* Whether any BAR may be exported. */
 bool peervma_bar_enabled(void)
 {
-	return READ_ONCE(peervma_bar_policy) != PEERVMA_BAR_OFF;
+	return IS_ENABLED(CONFIG_PCI_P2PDMA) ||
+	       READ_ONCE(peervma_bar_policy) != PEERVMA_BAR_OFF;
 }
 
 /**
  * peervma_bar_allowed() - whether the policy allows to export a BAR
  * @pdev: the device
- * @uio: whether the device's driver gives it out, as a UIO device
+ * @source: who lets user space map it
  */
-bool peervma_bar_allowed(struct pci_dev *pdev, bool uio)
+bool peervma_bar_allowed(struct pci_dev *pdev, enum peervma_bar_source source)
 {
+	if (source == PEERVMA_BAR_P2PDMA)
+		return true;
 	switch (READ_ONCE(peervma_bar_policy)) {
 	case PEERVMA_BAR_UNBOUND:
-		return uio || !READ_ONCE(pdev->dev.driver);
+		return source == PEERVMA_BAR_UIO || !READ_ONCE(pdev->dev.driver);
 	case PEERVMA_BAR_ANY:
 		return true;
 	default:
@@ -93,7 +97,7 @@ static bool peervma_file_is_uio(const struct file *file)
 static bool peervma_bar_match(struct vm_area_struct *vma)
 {
 	if (!(vma->vm_flags & VM_PFNMAP))
-		return false;
+		return peervma_vma_is_p2pdma(vma);
 	return file_inode(vma->vm_file)->i_sb->s_magic == SYSFS_MAGIC ||
 	       peervma_file_is_uio(vma->vm_file);
 }
@@ -103,6 +107,10 @@ static void peervma_bar_hold(struct vm_area_struct *vma,
 {
 	pgprot_t prot;
 
+	if (peervma_vma_is_p2pdma(vma)) {
+		object->pages = true;
+		return;
+	}
 	object->reason = peervma_bar_phys(vma, vma->vm_start, &object->phys,
 					  &prot);
 }
@@ -122,10 +130,19 @@ static bool peervma_bar_is_live(struct peervma_object *object,
 	return vfs_llseek(object->file, 0, SEEK_CUR) >= 0;
 }
 
+static enum peervma_bar_source
+peervma_bar_source(const struct peervma_object *object)
+{
+	if (object->pages)
+		return PEERVMA_BAR_P2PDMA;
+	return peervma_file_is_uio(object->file) ? PEERVMA_BAR_UIO :
+						   PEERVMA_BAR_SYSFS;
+}
+
 static enum peervma_reason peervma_bar_refusal(struct peervma_object *object,
 					       struct pci_dev *pdev)
 {
-	if (!peervma_bar_allowed(pdev, peervma_file_is_uio(object->file)))
+	if (!peervma_bar_allowed(pdev, peervma_bar_source(object)))
 		return PEERVMA_REASON_BAR_POLICY;
 	if (!peervma_bar_is_live(object, pdev))
 		return PEERVMA_REASON_REVOKED;
@@ -137,9 +154,9 @@ static void peervma_bar_resolve(struct peervma_object *object)
 {
 	struct pci_dev *pdev;
 
-	if (!object->phys)
-		return;
-	pdev = peervma_bar_find(object);
+	if (object->pages)
+		object->phys = peervma_p2pdma_phys(object->vma_start);
+	pdev = object->phys ? peervma_bar_find(object) : NULL;
 	if (!pdev) {
 		if (object->reason == PEERVMA_REASON_NONE)
 			object->reason = peervma_bar_is_live(object, NULL) ?
@@ -159,14 +176,17 @@ static int peervma_bar_prepare(struct peervma_bar *bar,
 	unsigned long seq;
 	int ret;
 
-	bar->uio = peervma_file_is_uio(object->file);
+	bar->source = peervma_bar_source(object);
 	ret = peervma_bar_watch(bar, object->addr, &seq);
+	/* Only now can nothing that happens to either be missed. */
+	if (!ret && object->pages)
+		ret = peervma_p2pdma_pin(bar, object->addr);
+	else if (!ret)
+		object->reason = peervma_bar_walk(bar, object);
 	if (ret == -ESTALE)
 		object->reason = PEERVMA_REASON_REVOKED;
 	if (ret)
 		return ret;
-	/* Only now can nothing that happens to either be missed. */
-	object->reason = peervma_bar_walk(bar, object);
 	if (object->reason == PEERVMA_REASON_NONE)
 		object->reason = peervma_bar_refusal(object, bar->pdev);
 	if (object->reason == PEERVMA_REASON_NONE &&

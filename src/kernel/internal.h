@@ -93,6 +93,7 @@ struct peervma_pci {
  * @size: size in bytes of the object
  * @export_start: offset in bytes in the object at which its dma-buf begins
  * @phys: physical address at @vma_start, which only the exporter of BARs knows
+ * @pages: p2pdma memory, which has pages, likewise
  * @pci: the object's device
  * @mapping: what a registered driver says
  * @kind: kind of the VMA, which may have no exporter
@@ -111,6 +112,7 @@ struct peervma_object {
 	u64 size;
 	u64 export_start;
 	u64 phys;
+	bool pages;
 	struct peervma_pci pci;
 	struct peervma_mapping mapping;
 	enum peervma_vma_kind kind;

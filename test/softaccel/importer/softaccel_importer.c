@@ -8,6 +8,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -60,13 +61,28 @@ static const struct dma_buf_attach_ops *const importer_ops[] = {
 	[SOFTACCEL_IMPORTER_STATIC] = NULL,
 	[SOFTACCEL_IMPORTER_HOST] = &importer_host_ops,
 	[SOFTACCEL_IMPORTER_PEER] = &importer_peer_ops,
+	[SOFTACCEL_IMPORTER_DEVICE] = &importer_peer_ops,
 };
+
+/* Who attaches, with a reference. */
+static struct device *
+importer_device_get(const struct softaccel_importer_attach *args)
+{
+	struct pci_dev *pdev;
+
+	if (args->kind != SOFTACCEL_IMPORTER_DEVICE)
+		return get_device(importer_device.this_device);
+	pdev = pci_get_domain_bus_and_slot(0, args->device >> 8,
+					   args->device & 0xff);
+	return pdev ? &pdev->dev : NULL;
+}
 
 static long importer_attach(struct importer *imp, void __user *arg)
 {
 	struct softaccel_importer_attach args;
 	struct dma_buf_attachment *attach;
 	struct dma_buf *dmabuf;
+	struct device *dev;
 
 	if (copy_from_user(&args, arg, sizeof(args)))
 		return -EFAULT;
@@ -79,9 +95,12 @@ static long importer_attach(struct importer *imp, void __user *arg)
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
-	attach = dma_buf_dynamic_attach(dmabuf, importer_device.this_device,
-					importer_ops[args.kind], imp);
+	dev = importer_device_get(&args);
+	attach = dev ? dma_buf_dynamic_attach(dmabuf, dev,
+					      importer_ops[args.kind], imp) :
+		       ERR_PTR(-ENXIO);
 	if (IS_ERR(attach)) {
+		put_device(dev);
 		dma_buf_put(dmabuf);
 		return PTR_ERR(attach);
 	}
@@ -266,6 +285,8 @@ static int importer_open(struct inode *inode, struct file *file)
 
 static void importer_detach(struct importer *imp)
 {
+	struct device *dev;
+
 	dma_resv_lock(imp->dmabuf->resv, NULL);
 	if (iosys_map_is_set(&imp->map)) {
 		dma_buf_vunmap(imp->dmabuf, &imp->map);
@@ -273,7 +294,9 @@ static void importer_detach(struct importer *imp)
 	}
 	importer_let_go(imp);
 	dma_resv_unlock(imp->dmabuf->resv);
+	dev = imp->attach->dev;
 	dma_buf_detach(imp->dmabuf, imp->attach);
+	put_device(dev);
 	dma_buf_put(imp->dmabuf);
 }
 

@@ -14,12 +14,18 @@ enum softaccel_importer_kind {
 	SOFTACCEL_IMPORTER_STATIC = 0,	/* can't be told */
 	SOFTACCEL_IMPORTER_HOST = 1,	/* can be told, no peer-to-peer */
 	SOFTACCEL_IMPORTER_PEER = 2,	/* can be told, peer-to-peer */
+	SOFTACCEL_IMPORTER_DEVICE = 3,	/* likewise, in a PCI device's name */
 };
 
-/* Attach to dma-buf @fd. EBUSY: the file has an attachment. */
+/*
+ * Attach to dma-buf @fd. @device is for SOFTACCEL_IMPORTER_DEVICE: bus << 8 |
+ * device << 3 | function, in domain 0. EBUSY: the file has an attachment.
+ */
 struct softaccel_importer_attach {
 	__s32 fd;
 	__u32 kind;
+	__u32 device;
+	__u32 pad;
 };
 
 /*

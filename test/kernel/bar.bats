@@ -28,6 +28,31 @@ teardown_file() {
     tap_on 0 kernel_bar_rdma
 }
 
+@test "BARs of a device with a UIO driver are exported and taken back" {
+    on 0 modinfo -F filename uio_pci_generic ||
+        skip "the node has no uio_pci_generic"
+    on 0 modprobe uio_pci_generic
+    tap_on 0 kernel_bar_uio
+    on 0 modprobe -r uio_pci_generic
+}
+
+@test "p2pdma memory is exported and taken back" {
+    on 0 sh -c 'modprobe nvme && udevadm settle &&
+        ls /sys/bus/pci/devices/*/p2pmem/allocate' ||
+        skip "the node's kernel has no p2pdma memory"
+    tap_on 0 kernel_bar_p2pdma
+}
+
+@test "racing threads get BARs or refusals" {
+    tap_on 0 kernel_bar_races
+}
+
+@test "an export keeps the module" {
+    run on 0 "$programs/kernel_bar_hold" rmmod peervma
+    [ "$status" -ne 0 ]
+    [[ $output == *"in use"* ]]
+}
+
 @test "after all that no reference keeps a module" {
     on 0 modprobe -r softaccel_importer peervma softaccel
     node_setup accel on

@@ -106,18 +106,24 @@ uint64_t bar_address(const char *pci, int bar)
     return strtoull(line, NULL, 16);
 }
 
-void *bar_map(const char *pci, const char *resource, size_t offset,
-              size_t length)
+int bar_resource(const char *pci, const char *resource)
 {
     char path[96];
-    void *map;
     int fd;
 
     snprintf(path, sizeof(path), DEVICES "/%s/%s", pci, resource);
     fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         tap_fail(__FILE__, __LINE__, "%s: %s", path, strerror(errno));
-    map = map_shared(fd, offset, length);
+    return fd;
+}
+
+void *bar_map(const char *pci, const char *resource, size_t offset,
+              size_t length)
+{
+    int fd = bar_resource(pci, resource);
+    void *map = map_shared(fd, offset, length);
+
     close(fd);
     return map;
 }
@@ -127,21 +133,27 @@ int bar_export(void *address, size_t length)
     return export_ok(address, length, 0, length);
 }
 
-int importer_open(int dmabuf, enum softaccel_importer_kind kind)
+static int importer_attach(struct softaccel_importer_attach *attach)
 {
-    struct softaccel_importer_attach attach = {.fd = dmabuf, .kind = kind};
     int fd = open("/dev/softaccel_importer", O_RDWR | O_CLOEXEC);
     int ret;
 
     if (fd < 0)
         tap_fail(__FILE__, __LINE__, "/dev/softaccel_importer: %s",
                  strerror(errno));
-    ret = importer_call(fd, SOFTACCEL_IMPORTER_ATTACH, &attach);
+    ret = importer_call(fd, SOFTACCEL_IMPORTER_ATTACH, attach);
     if (ret < 0) {
         close(fd);
         return ret;
     }
     return fd;
+}
+
+int importer_open(int dmabuf, enum softaccel_importer_kind kind)
+{
+    struct softaccel_importer_attach attach = {.fd = dmabuf, .kind = kind};
+
+    return importer_attach(&attach);
 }
 
 int importer_call(int importer, unsigned long request, void *arg)
@@ -151,23 +163,37 @@ int importer_call(int importer, unsigned long request, void *arg)
     return ret < 0 ? -errno : ret;
 }
 
-static int importer_start(int dmabuf, unsigned long request)
+int importer_open_as(int dmabuf, const char *pci)
 {
-    int importer = importer_open(dmabuf, SOFTACCEL_IMPORTER_PEER);
+    struct softaccel_importer_attach attach = {
+        .fd = dmabuf,
+        .kind = SOFTACCEL_IMPORTER_DEVICE,
+    };
+    unsigned domain, bus, device, function;
+
+    tap_check_equal(
+        sscanf(pci, "%x:%x:%x.%x", &domain, &bus, &device, &function), 4);
+    attach.device = bus << 8 | device << 3 | function;
+    return importer_attach(&attach);
+}
+
+static int importer_start(int dmabuf, const char *pci, unsigned long request)
+{
+    int importer = importer_open_as(dmabuf, pci);
 
     tap_check(importer >= 0);
     tap_check_equal(importer_call(importer, request, NULL), 0);
     return importer;
 }
 
-int importer_hold(int dmabuf)
+int importer_hold(int dmabuf, const char *pci)
 {
-    return importer_start(dmabuf, SOFTACCEL_IMPORTER_HOLD);
+    return importer_start(dmabuf, pci, SOFTACCEL_IMPORTER_HOLD);
 }
 
-int importer_vmap(int dmabuf)
+int importer_vmap(int dmabuf, const char *pci)
 {
-    return importer_start(dmabuf, SOFTACCEL_IMPORTER_VMAP);
+    return importer_start(dmabuf, pci, SOFTACCEL_IMPORTER_VMAP);
 }
 
 void importer_wait_told(int importer)

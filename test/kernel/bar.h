@@ -34,6 +34,9 @@ void bar_policy(const char *policy);
 /* Physical address of a BAR. */
 uint64_t bar_address(const char *pci, int bar);
 
+/* Open a resource file. */
+int bar_resource(const char *pci, const char *resource);
+
 /* Map part of a resource file, readable and writable, shared. */
 void *bar_map(const char *pci, const char *resource, size_t offset,
               size_t length);
@@ -44,12 +47,18 @@ int bar_export(void *address, size_t length);
 /* An importer attached to a dma-buf: its descriptor, or -errno. */
 int importer_open(int dmabuf, enum softaccel_importer_kind kind);
 
+/*
+ * The same in the name of a PCI device. Of itself no device is too far to be
+ * its peer, whatever the kernel knows of the buses.
+ */
+int importer_open_as(int dmabuf, const char *pci);
+
 /* An ioctl of it: what it returned, or -errno. */
 int importer_call(int importer, unsigned long request, void *arg);
 
-/* Attach and map for DMA, or into the kernel. */
-int importer_hold(int dmabuf);
-int importer_vmap(int dmabuf);
+/* Attach as a PCI device, and map for DMA, or into the kernel. */
+int importer_hold(int dmabuf, const char *pci);
+int importer_vmap(int dmabuf, const char *pci);
 
 /* Wait up to ten seconds until it is told to let go. */
 void importer_wait_told(int importer);

@@ -31,8 +31,8 @@ static struct shared share(void)
 
     s.map = bar_map(bar_accel, "resource2_wc", 0, s.length);
     s.fd = bar_export(s.map, s.length);
-    s.held = importer_hold(s.fd);
-    s.vmapped = importer_vmap(s.fd);
+    s.held = importer_hold(s.fd, bar_accel);
+    s.vmapped = importer_vmap(s.fd, bar_accel);
     return s;
 }
 
@@ -93,7 +93,7 @@ static void test_munmap_beside(void)
 {
     uint8_t *map = bar_map(bar_accel, "resource2_wc", 0, 8 * page);
     int fd = bar_export(map + 2 * page, 2 * page);
-    int importer = importer_hold(fd);
+    int importer = importer_hold(fd, bar_accel);
 
     tap_check_equal(mprotect(map + 7 * page, page, PROT_READ), 0);
     tap_check_equal(munmap(map + 7 * page, page), 0);
@@ -253,7 +253,7 @@ static void check_child(char how)
     pid_t pid = child_start(&socket);
 
     fd = receive_fd(socket);
-    importer = importer_hold(fd);
+    importer = importer_hold(fd, bar_accel);
     importer_check_alive(importer);
     if (how == 'k')
         tap_check_equal(kill(pid, SIGKILL), 0);
@@ -329,7 +329,7 @@ static void test_remove(void)
     uint8_t *map = bar_map(bar_edu, "resource0", 0, page);
     uint8_t *again;
     int fd = bar_export(map, page);
-    int importer = importer_hold(fd);
+    int importer = importer_hold(fd, bar_edu);
 
     edu_remove();
     tap_check_equal(importer_call(importer, SOFTACCEL_IMPORTER_HELD, NULL), 0);
@@ -351,7 +351,7 @@ static void test_remove_waits(void)
 {
     uint8_t *map = bar_map(bar_edu, "resource0", 0, page);
     int fd = bar_export(map, page);
-    int status, importer = importer_vmap(fd);
+    int status, importer = importer_vmap(fd, bar_edu);
     pid_t pid = fork();
 
     tap_check(pid >= 0);
@@ -402,6 +402,22 @@ static void test_runtime_suspend(void)
     close(fd);
 }
 
+/* As deep as it goes without hardware: all is told, and processes frozen. */
+static void test_sleep(void)
+{
+    struct shared s = share();
+
+    close(s.vmapped);
+    write_line("/sys/power/pm_test", "freezer");
+    write_line("/sys/power/state", "freeze");
+    write_line("/sys/power/pm_test", "none");
+    bar_check_revoked(s.fd);
+    importer_wait_told(s.held);
+    close(bar_export(s.map, s.length));
+    s.vmapped = -1;
+    drop(&s);
+}
+
 static const tap_test_t tests[] = {
     {"munmap revokes", test_munmap},
     {"munmap of a part revokes", test_munmap_part},
@@ -422,6 +438,7 @@ static const tap_test_t tests[] = {
     {"removal revokes, and nothing comes back by rescan", test_remove},
     {"removal waits for an importer that keeps its mapping",
      test_remove_waits},
+    {"system sleep revokes, and after it one exports again", test_sleep},
     {"an export keeps the device from runtime suspend until it is revoked",
      test_runtime_suspend},
 };

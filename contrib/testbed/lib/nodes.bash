@@ -80,6 +80,7 @@ systemd.show_status=no peervma.node=$node $kernel_command_line" \
         -object "memory-backend-file,id=accel,$accel=$(accel_file "$node")" \
         -device ivshmem-plain,memdev=accel,addr=5 \
         -device edu,addr=8 \
+        -device nvme,serial=p2pmem,cmb_size_mb=16,addr=9 \
         -daemonize -pidfile "$run_folder/node$node.pid" ||
         die "QEMU does not start node $node"
 }

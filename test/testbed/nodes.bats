@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # What testbed does with nodes that are up.
+# shellcheck disable=SC2154 # variables of node.bash, and bats' own
 
 load ../node
 

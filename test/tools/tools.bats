@@ -6,6 +6,8 @@ load ../node
 node_setup() { on 0 /usr/lib/peervma-testbed/node-setup "$@"; }
 
 setup_file() {
+    # Bound anew: bound while a process kept it open, it has another number.
+    node_setup accel off
     node_setup all
 }
 

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "device.h"
-#include "tap.h"
 
 #define DEVICES "/sys/bus/pci/devices"
 #define DRIVERS "/sys/bus/pci/drivers"
@@ -84,6 +83,17 @@ void bar_end(void)
     bar_policy("off");
     if (bar_accel[0] != '\0' && !bar_is_bound(bar_accel))
         bar_driver_write("softaccel", "bind", bar_accel);
+}
+
+int bar_main(const tap_test_t *tests, unsigned count)
+{
+    int ret;
+
+    bar_begin();
+    bar_policy("unbound");
+    ret = tap_main(tests, count);
+    bar_end();
+    return ret;
 }
 
 void bar_policy(const char *policy)
@@ -239,4 +249,16 @@ void importer_write(int importer, uint64_t offset, uint32_t value)
     tap_check_equal(
         importer_call(importer, SOFTACCEL_IMPORTER_WRITE_REGISTER, &access),
         0);
+}
+
+void bar_check_same_memory(void *address, int dmabuf, const char *pci)
+{
+    int importer = importer_vmap(dmabuf, pci);
+    volatile uint32_t *words = address;
+
+    words[3] = 0x12345678;
+    tap_check_equal(importer_read(importer, 12), 0x12345678);
+    importer_write(importer, 16, 0xcafef00d);
+    tap_check_equal(words[4], 0xcafef00d);
+    close(importer);
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "softaccel_importer.h"
+#include "tap.h"
 
 /* PCI addresses: the accelerator, without its driver, and the registers. */
 extern char bar_accel[16], bar_edu[16];
@@ -22,6 +23,9 @@ extern char bar_accel[16], bar_edu[16];
  */
 void bar_begin(void);
 void bar_end(void);
+
+/* Both around tap_main(), with the policy that lets the accelerator out. */
+int bar_main(const tap_test_t *tests, unsigned count);
 
 /* Write to a file of a device, of a driver; whether a device has a driver. */
 void bar_device_write(const char *pci, const char *file, const char *value);
@@ -65,6 +69,10 @@ void importer_wait_told(int importer);
 
 /* Check that it was never told, and that it is still let in. */
 void importer_check_alive(int importer);
+
+/* Check that an importer of the dma-buf, by its kernel mapping, and the CPU at
+ * `address` see what the other writes. */
+void bar_check_same_memory(void *address, int dmabuf, const char *pci);
 
 /* Check that nobody is let in any more. */
 void bar_check_revoked(int dmabuf);

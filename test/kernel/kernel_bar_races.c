@@ -190,11 +190,5 @@ static const tap_test_t tests[] = {
 
 int main(void)
 {
-    int ret;
-
-    bar_begin();
-    bar_policy("unbound");
-    ret = tap_main(tests, tap_count(tests));
-    bar_end();
-    return ret;
+    return bar_main(tests, tap_count(tests));
 }

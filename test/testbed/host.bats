@@ -219,6 +219,38 @@ fake() {
     [ -z "$(find "$PEERVMA_CACHE" -name 'image-*')" ]
 }
 
+# boot ACCELERATOR: begin to boot a node with it, and say what becomes of that.
+boot() {
+    mkdir -p "$run_folder"
+    # shellcheck source=/dev/null
+    bash -c 'testbed_folder=$1 image_folder=/ project_archive=/
+        . "$1/lib/common.bash"
+        . "$1/lib/nodes.bash"
+        kernel_prepare() { kernel_arguments=() kernel_command_line=; }
+        network_arguments() { :; }
+        network_configure_ssh() { :; }
+        nodes_wait() { :; }
+        echo "$run_folder" >"$run_folder/accel_folder"
+        node_cpu=(-accel "$2")
+        result=0
+        nodes_boot 1 || result=$?
+        echo "$result ${node_cpu[1]}"' boot "${testbed%/*}" "$1"
+}
+
+@test "where KVM does not work, nodes are emulated, and it is said" {
+    fake qemu-img
+    fake qemu-system-x86_64
+    run boot kvm
+    [ "$output" = "0 kvm" ]
+    printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/qemu-system-x86_64"
+    run boot kvm
+    echo "$output"
+    [[ $output == *"KVM does not work here"*$'\n'"2 tcg,thread=multi" ]]
+    run boot tcg
+    [ "$status" -eq 1 ]
+    [[ $output == *"QEMU does not start node 0"* ]]
+}
+
 @test "no network is told as such" {
     # Nothing listens on that port.
     export http_proxy=http://127.0.0.1:9

@@ -160,7 +160,7 @@ END
     unlucky_qemu '[    2.7] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI'
     PEERVMA_TESTBED_NAME=bats-left run "$testbed" up --bare 1
     [ "$status" -eq 0 ]
-    grep -q 'emulated CPU of a node failed: booting again' <<<"$output"
+    grep -q 'emulated CPU of node 0 failed' <<<"$output"
     PEERVMA_TESTBED_NAME=bats-left "$testbed" down
     nothing_left
 }

@@ -8,12 +8,18 @@ project_disk=$instance_folder/project.tar
 
 # Under emulation two CPUs a node take a third more of the host's than one
 # does, but races need two.
-if [[ -r /dev/kvm && -w /dev/kvm ]]; then
+nodes_emulate() {
+    node_cpu=(-accel "tcg,thread=multi" -cpu max)
+    boot_seconds=300
+}
+
+# A /dev/kvm without hardware behind it (PVM's) runs only kernels made for it.
+if [[ -r /dev/kvm && -w /dev/kvm ]] &&
+    grep -qwE 'vmx|svm' /proc/cpuinfo; then
     node_cpu=(-accel kvm -cpu host)
     boot_seconds=90
 else
-    node_cpu=(-accel "tcg,thread=multi" -cpu max)
-    boot_seconds=300
+    nodes_emulate
 fi
 
 node_console() {
@@ -57,7 +63,7 @@ accel_file() {
     printf '%s/accel%d.mem' "$(<"$run_folder/accel_folder")" "$1"
 }
 
-# node_start NODE COUNT
+# node_start NODE COUNT: 2 if it should be tried again.
 node_start() {
     local node=$1 disk=$instance_folder/node$1.qcow2
     local accel=share=on,size=$accel_size,mem-path kernel_command_line
@@ -81,8 +87,12 @@ systemd.show_status=no peervma.node=$node $kernel_command_line" \
         -device ivshmem-plain,memdev=accel,addr=5 \
         -device edu,addr=8 \
         -device nvme,serial=p2pmem,cmb_size_mb=16,addr=9 \
-        -daemonize -pidfile "$run_folder/node$node.pid" ||
-        die "QEMU does not start node $node"
+        -daemonize -pidfile "$run_folder/node$node.pid" || {
+        [[ ${node_cpu[1]} == kvm ]] || die "QEMU does not start node $node"
+        progress "KVM does not work here, as QEMU says above: emulating"
+        nodes_emulate
+        return 2
+    }
 }
 
 # An emulated CPU may still run the breakpoint that a kernel which patches its
@@ -103,7 +113,10 @@ node_is_ready() {
         why="could not set itself up"
     elif ! node_pid "$1" >/dev/null; then
         why="died while it booted"
-        ! node_was_unlucky "$1" || return 2
+        if node_was_unlucky "$1"; then
+            progress "the emulated CPU of node $1 failed"
+            return 2
+        fi
     elif ((SECONDS > boot_deadline)); then
         why="is not ready after $boot_seconds s"
     else
@@ -133,12 +146,12 @@ nodes_wait() {
     done
 }
 
-# nodes_boot COUNT
+# nodes_boot COUNT: 2 if all should be tried again.
 nodes_boot() {
     local node
     for ((node = 0; node < $1; node++)); do
         rm -f "$(node_console "$node")"
-        node_start "$node" "$1"
+        node_start "$node" "$1" || return
     done
     network_configure_ssh "$1"
     nodes_wait "$1"
@@ -184,7 +197,7 @@ nodes_up() {
     progress "booting $count with ${node_cpu[1]}"
     until nodes_boot "$count"; do
         ((--tries > 0)) || die "the emulated CPU failed three times: use KVM"
-        progress "the emulated CPU of a node failed: booting again"
+        progress "booting again"
         for ((node = 0; node < count; node++)); do
             node_stop "$node"
         done

@@ -10,11 +10,13 @@ image_folder=$cache_folder/image-$image_key
 image_space_mib=4000
 
 image_check_host() {
+    local why
     [[ $(uname -m) == x86_64 ]] ||
         die "this machine is $(uname -m), and the nodes are x86_64"
     "$testbed_folder/host-packages" --check || exit 1
-    in_namespace true 2>/dev/null ||
-        die "neither root nor allowed to use user namespaces: run as root"
+    why=$(in_namespace true 2>&1) ||
+        die "no namespace to build in (${why:-killed}): run as root," \
+            "or allow user namespaces"
 }
 
 # image_install ROOT: Debian, without what neither builds nor nodes need.

@@ -2,7 +2,8 @@
 /*
  * What the parts of peervma.ko share.
  *
- * Locks, outermost first; no two groups are held together:
+ * Locks, outermost first. No two groups are held together, but for that of the
+ * MMU notifiers, which memory management enters under any lock that may sleep:
  *
  *	mmap_lock of current->mm, for reading
  *		the offset manager's vm_lock and the node's (DRM)
@@ -18,9 +19,8 @@
  *		a dma-buf's reservation lock
  *			what importers take when they are told to stop
  *
- *	inside all of these, as memory management calls for it:
- *		the kernel's MMU notifiers
- *			an exported BAR's lock, a spinlock; nothing inside
+ *	the kernel's MMU notifiers
+ *		an exported BAR's lock, a spinlock; nothing inside
  *
  *	the lock over the list of drivers, to change it; nothing inside
  *	the lock over the users' charges, a spinlock; nothing inside

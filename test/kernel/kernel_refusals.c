@@ -116,6 +116,23 @@ static void test_files(void)
     check_not_device(page_of((void *)(uintptr_t)test_files), page);
 }
 
+/* It is main memory before it is private. */
+static void test_private_file(void)
+{
+    int memfd = memfd_create("test", MFD_CLOEXEC);
+    void *map;
+
+    tap_check(memfd >= 0);
+    tap_check_equal(ftruncate(memfd, (off_t)page), 0);
+    map = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE, memfd, 0);
+    tap_check(map != MAP_FAILED);
+    check_not_device(map, page);
+    tap_check_equal(mprotect(map, page, PROT_READ), 0);
+    check_not_device(map, page);
+    munmap(map, page);
+    close(memfd);
+}
+
 static void test_hugetlb(void)
 {
     const size_t length = 2 << 20;
@@ -132,6 +149,26 @@ static void test_hugetlb(void)
     check_not_device(map, length);
     check_not_device((char *)map + page, page);
     munmap(map, length);
+}
+
+/* A file of huge pages, which are there as long as the pool is. */
+static void test_hugetlb_file(void)
+{
+    const size_t length = 2 << 20;
+    const char *pool = "/proc/sys/vm/nr_hugepages";
+    int fd = memfd_create("test", MFD_CLOEXEC | MFD_HUGETLB);
+    char before[32];
+    void *map;
+
+    tap_check(fd >= 0);
+    read_line(pool, before, sizeof(before));
+    write_line(pool, "1");
+    map = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    write_line(pool, before);
+    tap_check(map != MAP_FAILED);
+    check_not_device(map, length);
+    munmap(map, length);
+    close(fd);
 }
 
 static void test_crossing(void)
@@ -151,6 +188,8 @@ static void test_crossing(void)
     munmap(space + length, length);
     export_refused(space, 3 * page, ERANGE, PEERVMA_REASON_CROSSES_VMA);
     export_refused(space, (size_t)1 << 40, ERANGE, PEERVMA_REASON_CROSSES_VMA);
+    export_refused(space, ((size_t)1 << 32) + page, ERANGE,
+                   PEERVMA_REASON_CROSSES_VMA);
     close(export_ok(space, length, 0, length));
     munmap(space, length);
     close(fd);
@@ -373,6 +412,8 @@ static const tap_test_t tests[] = {
     {"the vdso and its data are ENODEV", test_vdso},
     {"file memory is ENODEV", test_files},
     {"hugetlb memory is ENODEV", test_hugetlb},
+    {"a hugetlb file is ENODEV", test_hugetlb_file},
+    {"private memory of a file is ENODEV, not EPERM", test_private_file},
     {"a range that leaves its VMA is ERANGE", test_crossing},
     {"a private mapping is EPERM", test_private},
     {"a mapping not both readable and writable is EACCES", test_protection},

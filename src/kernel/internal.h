@@ -23,7 +23,7 @@
  *		an exported BAR's lock, a spinlock; nothing inside
  *
  *	the lock over the list of drivers, to change it; nothing inside
- *	the lock over the users' charges, a spinlock; nothing inside
+ *	the lock over the charges, a spinlock; nothing inside
  *
  * mmap_lock is dropped before an exporter exports: the driver may allocate,
  * sleep, or take locks that it also holds over a page fault. What was found
@@ -43,8 +43,8 @@ struct device;
 struct dma_buf;
 struct file;
 struct vm_area_struct;
+struct peervma_holder;
 struct peervma_object;
-struct peervma_user;
 
 /**
  * struct peervma_exporter - one way from a VMA to a dma-buf
@@ -140,9 +140,10 @@ bool peervma_driver_registered(void);
 /**
  * struct peervma_charge - an export of this module's own making, as long as it
  *	is held
- * @user: who is charged; NULL if nobody is
+ * @user: the user who is charged; NULL if nobody is
+ * @process: the process that is charged
  * @uid: the same user
- * @tgid: the process that asked for the export
+ * @tgid: the same process
  * @kind: what was exported
  * @addr: where the exported range was mapped in that process
  * @length: its bytes
@@ -152,7 +153,8 @@ bool peervma_driver_registered(void);
  * embeds one of these in what it allocates, with GFP_KERNEL_ACCOUNT, for each.
  */
 struct peervma_charge {
-	struct peervma_user *user;
+	struct peervma_holder *user;
+	struct peervma_holder *process;
 	kuid_t uid;
 	pid_t tgid;
 	enum peervma_vma_kind kind;

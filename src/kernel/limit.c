@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How many dma-bufs of this module's own making may be held, by a user and in
- * all.
+ * How many dma-bufs of this module's own making may be held: by a process, by
+ * a user and in all.
+ *
+ * A process is a thread group, known by its struct pid: that stays the same
+ * over exec, is another one after fork, and is not given to a later process as
+ * long as a charge holds it.
  */
 #include <linux/cred.h>
-#include <linux/list.h>
+#include <linux/hashtable.h>
 #include <linux/module.h>
+#include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -22,51 +27,122 @@ module_param(max_exports_per_user, uint, 0644);
 MODULE_PARM_DESC(max_exports_per_user,
 		 "the same for each user (default 1024)");
 
+static unsigned int max_exports_per_process = 512;
+module_param(max_exports_per_process, uint, 0644);
+MODULE_PARM_DESC(max_exports_per_process,
+		 "the same for each process (default 512)");
+
 /**
- * struct peervma_user - a user who holds exports
- * @node: in peervma_users
- * @uid: the user
- * @exports: how many are held, never zero
+ * struct peervma_holder - a user or a process that is charged for exports
+ * @node: in peervma_holders
+ * @uid: the user; of a process, the one of its first export
+ * @tgid: the process, held; NULL for a user
+ * @exports: how many are charged, never zero
  */
-struct peervma_user {
-	struct list_head node;
+struct peervma_holder {
+	struct hlist_node node;
 	kuid_t uid;
+	struct pid *tgid;
 	unsigned int exports;
 };
 
-static LIST_HEAD(peervma_users);
+static DEFINE_HASHTABLE(peervma_holders, 8);
 static unsigned int peervma_exports;
-static DEFINE_SPINLOCK(peervma_users_lock);
+static DEFINE_SPINLOCK(peervma_holders_lock);
 
-static struct peervma_user *peervma_user_find(kuid_t uid)
+static unsigned long peervma_holder_key(kuid_t uid, const struct pid *tgid)
 {
-	struct peervma_user *user;
+	return tgid ? (unsigned long)tgid : __kuid_val(uid);
+}
 
-	lockdep_assert_held(&peervma_users_lock);
-	list_for_each_entry(user, &peervma_users, node)
-		if (uid_eq(user->uid, uid))
-			return user;
+/* The process @tgid, or without one the user @uid, if it is charged. */
+static struct peervma_holder *peervma_holder_find(kuid_t uid,
+						  const struct pid *tgid)
+{
+	struct peervma_holder *holder;
+
+	lockdep_assert_held(&peervma_holders_lock);
+	hash_for_each_possible(peervma_holders, holder, node,
+			       peervma_holder_key(uid, tgid))
+		if (holder->tgid == tgid && (tgid || uid_eq(holder->uid, uid)))
+			return holder;
 	return NULL;
 }
 
-/* Count one export of @uid; @fresh becomes the user if it has none yet. */
-static struct peervma_user *peervma_user_charge(kuid_t uid,
-						struct peervma_user *fresh)
+static unsigned int peervma_holder_exports(kuid_t uid, const struct pid *tgid)
 {
-	struct peervma_user *user = peervma_user_find(uid);
-	unsigned int exports = user ? user->exports : 0;
+	struct peervma_holder *holder = peervma_holder_find(uid, tgid);
 
-	if (peervma_exports >= READ_ONCE(max_exports) ||
-	    exports >= READ_ONCE(max_exports_per_user))
-		return ERR_PTR(-EDQUOT);
-	if (!user) {
-		user = fresh;
-		user->uid = uid;
-		list_add(&user->node, &peervma_users);
+	return holder ? holder->exports : 0;
+}
+
+/* Count one export more; @fresh is taken for a holder that has none yet. */
+static struct peervma_holder *
+peervma_holder_charge(kuid_t uid, struct pid *tgid,
+		      struct peervma_holder **fresh)
+{
+	struct peervma_holder *holder = peervma_holder_find(uid, tgid);
+
+	if (!holder) {
+		holder = *fresh;
+		*fresh = NULL;
+		holder->uid = uid;
+		holder->tgid = get_pid(tgid);
+		hash_add(peervma_holders, &holder->node,
+			 peervma_holder_key(uid, tgid));
 	}
-	user->exports++;
-	peervma_exports++;
-	return user;
+	holder->exports++;
+	return holder;
+}
+
+/* The holder, if it is to be freed once the lock is. */
+static struct peervma_holder *
+peervma_holder_uncharge(struct peervma_holder *holder)
+{
+	lockdep_assert_held(&peervma_holders_lock);
+	if (--holder->exports)
+		return NULL;
+	hash_del(&holder->node);
+	return holder;
+}
+
+static void peervma_holder_free(struct peervma_holder *holder)
+{
+	if (!holder)
+		return;
+	put_pid(holder->tgid);
+	kfree(holder);
+}
+
+static bool peervma_limit_reached(void)
+{
+	const kuid_t uid = current_uid();
+
+	return peervma_exports >= READ_ONCE(max_exports) ||
+	       peervma_holder_exports(uid, NULL) >=
+		       READ_ONCE(max_exports_per_user) ||
+	       peervma_holder_exports(uid, task_tgid(current)) >=
+		       READ_ONCE(max_exports_per_process);
+}
+
+/* Charge the caller, or say that a limit is reached. */
+static int peervma_charge_caller(struct peervma_charge *charge,
+				 struct peervma_holder **user,
+				 struct peervma_holder **process)
+{
+	struct pid *tgid = task_tgid(current);
+	int ret = -EDQUOT;
+
+	spin_lock(&peervma_holders_lock);
+	if (!peervma_limit_reached()) {
+		charge->user = peervma_holder_charge(charge->uid, NULL, user);
+		charge->process = peervma_holder_charge(charge->uid, tgid,
+							process);
+		peervma_exports++;
+		ret = 0;
+	}
+	spin_unlock(&peervma_holders_lock);
+	return ret;
 }
 
 /**
@@ -79,29 +155,25 @@ static struct peervma_user *peervma_user_charge(kuid_t uid,
  */
 int peervma_charge(struct peervma_charge *charge, struct peervma_object *object)
 {
-	struct peervma_user *fresh, *user;
+	struct peervma_holder *user, *process;
+	int ret = -ENOMEM;
 
-	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
-	if (!fresh)
-		return -ENOMEM;
-	spin_lock(&peervma_users_lock);
-	user = peervma_user_charge(current_uid(), fresh);
-	spin_unlock(&peervma_users_lock);
-	if (user != fresh)
-		kfree(fresh);
-	if (IS_ERR(user)) {
-		object->reason = PEERVMA_REASON_LIMIT;
-		return PTR_ERR(user);
-	}
 	*charge = (struct peervma_charge){
-		.user = user,
-		.uid = user->uid,
+		.uid = current_uid(),
 		.tgid = task_tgid_nr(current),
 		.kind = object->kind,
 		.addr = object->addr,
 		.length = object->length,
 	};
-	return 0;
+	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
+	process = kzalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
+	if (user && process)
+		ret = peervma_charge_caller(charge, &user, &process);
+	kfree(user);
+	kfree(process);
+	if (ret == -EDQUOT)
+		object->reason = PEERVMA_REASON_LIMIT;
+	return ret;
 }
 
 /**
@@ -112,19 +184,19 @@ int peervma_charge(struct peervma_charge *charge, struct peervma_object *object)
  */
 void peervma_uncharge(struct peervma_charge *charge)
 {
-	struct peervma_user *user = charge->user;
+	struct peervma_holder *user, *process;
 
-	if (!user)
+	if (!charge->user)
 		return;
-	charge->user = NULL;
-	spin_lock(&peervma_users_lock);
+	spin_lock(&peervma_holders_lock);
 	peervma_exports--;
-	if (--user->exports)
-		user = NULL;
-	else
-		list_del(&user->node);
-	spin_unlock(&peervma_users_lock);
-	kfree(user);
+	user = peervma_holder_uncharge(charge->user);
+	process = peervma_holder_uncharge(charge->process);
+	spin_unlock(&peervma_holders_lock);
+	peervma_holder_free(user);
+	peervma_holder_free(process);
+	charge->user = NULL;
+	charge->process = NULL;
 }
 
 /* How many exports of this module's own making are held. */
@@ -136,13 +208,14 @@ unsigned int peervma_exports_held(void)
 /* Tell the caller's limits. */
 void peervma_limits(struct peervma_info *info)
 {
-	struct peervma_user *user;
+	const kuid_t uid = current_uid();
 
 	info->max_exports = READ_ONCE(max_exports);
 	info->max_exports_per_user = READ_ONCE(max_exports_per_user);
+	info->max_exports_per_process = READ_ONCE(max_exports_per_process);
 	info->reserved = 0;
-	spin_lock(&peervma_users_lock);
-	user = peervma_user_find(current_uid());
-	info->exports = user ? user->exports : 0;
-	spin_unlock(&peervma_users_lock);
+	spin_lock(&peervma_holders_lock);
+	info->exports = peervma_holder_exports(uid, NULL);
+	info->process_exports = peervma_holder_exports(uid, task_tgid(current));
+	spin_unlock(&peervma_holders_lock);
 }

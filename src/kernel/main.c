@@ -46,7 +46,8 @@ static int peervma_ioctl_info(struct peervma_call *call)
 	struct peervma_info *info = &call->arg.info;
 
 	info->features = PEERVMA_FEATURE_QUERY | PEERVMA_FEATURE_EXPORT |
-			 PEERVMA_FEATURE_DRIVERS | PEERVMA_FEATURE_LIMITS;
+			 PEERVMA_FEATURE_DRIVERS | PEERVMA_FEATURE_LIMITS |
+			 PEERVMA_FEATURE_PROCESS_LIMIT;
 	info->kinds = peervma_kinds();
 	peervma_limits(info);
 	return info->flags ? -EINVAL : 0;
@@ -91,7 +92,9 @@ static const struct peervma_ioctl peervma_ioctls[] = {
 
 static_assert(offsetofend(struct peervma_info, kinds) ==
 	      PEERVMA_INFO_SIZE_VER0);
-static_assert(sizeof(struct peervma_info) == PEERVMA_INFO_SIZE_VER1);
+static_assert(offsetofend(struct peervma_info, reserved) ==
+	      PEERVMA_INFO_SIZE_VER1);
+static_assert(sizeof(struct peervma_info) == PEERVMA_INFO_SIZE_VER2);
 static_assert(offsetofend(struct peervma_query, pci_devfn) ==
 	      PEERVMA_QUERY_SIZE_VER0);
 static_assert(offsetofend(struct peervma_export, reason) ==

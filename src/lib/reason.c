@@ -41,7 +41,8 @@ static const char *kernel_reason(unsigned reason)
                "parameter bar_export";
     case PEERVMA_REASON_LIMIT:
         return "as many exports are in use as peervma.ko allows: see its "
-               "parameters max_exports and max_exports_per_user";
+               "parameters max_exports, max_exports_per_user and "
+               "max_exports_per_process";
     case PEERVMA_REASON_UNKNOWN_OFFSET:
         return "where in the dma-buf the mapping begins cannot be told: map "
                "the whole dma-buf";

@@ -22,7 +22,7 @@ _Static_assert(sizeof(struct peervma_query) == PEERVMA_QUERY_SIZE_VER0,
                "padded otherwise than in 64 bits");
 _Static_assert(sizeof(struct peervma_export) == PEERVMA_EXPORT_SIZE_VER0,
                "padded otherwise than in 64 bits");
-_Static_assert(sizeof(struct peervma_info) == PEERVMA_INFO_SIZE_VER1,
+_Static_assert(sizeof(struct peervma_info) == PEERVMA_INFO_SIZE_VER2,
                "padded otherwise than in 64 bits");
 
 void _start(void);
@@ -110,7 +110,7 @@ static int test_info(void)
     return ioctl(device, PEERVMA_IOC_INFO, &arg) == 0 && arg.guard == GUARD &&
            (arg.info.features & PEERVMA_FEATURE_EXPORT) &&
            ((arg.info.kinds >> PEERVMA_VMA_DMABUF) & 1) &&
-           arg.info.max_exports != 0;
+           arg.info.max_exports != 0 && arg.info.max_exports_per_process != 0;
 }
 
 static int test_query(void)

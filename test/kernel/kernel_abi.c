@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -91,45 +93,73 @@ static void test_info(void)
     tap_check(!(arg.info.kinds & (1ULL << PEERVMA_VMA_NONE)));
 }
 
-/* Of a library that knows nothing of the limits, and of one that knows more. */
-static void test_info_versions(void)
+/* INFO as a library calls it whose structure has `size` bytes. */
+static argument_t info_of_size(uint32_t size)
 {
     argument_t arg;
     size_t i;
 
+    /* Fields that are results may hold anything; they are not read. */
     memset(&arg, 0x5a, sizeof(arg));
-    arg.info.size = PEERVMA_INFO_SIZE_VER0;
+    arg.info.size = size;
     arg.info.flags = 0;
     tap_check_equal(device_ioctl(PEERVMA_IOC_INFO, &arg), 0);
-    tap_check(arg.info.features & PEERVMA_FEATURE_LIMITS);
-    for (i = PEERVMA_INFO_SIZE_VER0; i < sizeof(arg); i++)
+    tap_check_equal(arg.info.size, size);
+    for (i = size; i < sizeof(arg); i++)
         tap_check_equal(arg.byte[i], 0x5a);
+    return arg;
+}
 
-    memset(&arg, 0, sizeof(arg));
-    arg.info.size = PEERVMA_INFO_SIZE_VER1;
-    tap_check_equal(device_ioctl(PEERVMA_IOC_INFO, &arg), 0);
+/* Of libraries that know nothing of the limits, or not of all of them. */
+static void test_info_versions(void)
+{
+    argument_t arg;
+
+    arg = info_of_size(PEERVMA_INFO_SIZE_VER0);
+    tap_check(arg.info.features & PEERVMA_FEATURE_LIMITS);
+    tap_check(arg.info.features & PEERVMA_FEATURE_PROCESS_LIMIT);
+
+    arg = info_of_size(PEERVMA_INFO_SIZE_VER1);
     tap_check(arg.info.max_exports > 0);
     tap_check(arg.info.max_exports_per_user > 0);
     tap_check_equal(arg.info.exports, 0);
+    tap_check_equal(arg.info.reserved, 0);
 
-    /* Fields that are results may hold anything; they are not read. */
-    memset(&arg.byte[8], 0xff, PEERVMA_INFO_SIZE_VER1 - 8);
-    tap_check_equal(device_ioctl(PEERVMA_IOC_INFO, &arg), 0);
-    tap_check_equal(arg.info.exports, 0);
+    tap_check_equal(PEERVMA_INFO_SIZE_VER2, sizeof(arg.info));
+    arg = info_of_size(PEERVMA_INFO_SIZE_VER2);
+    tap_check(arg.info.max_exports > 0);
+    tap_check(arg.info.max_exports_per_process > 0);
+    tap_check_equal(arg.info.process_exports, 0);
     tap_check_equal(arg.info.reserved, 0);
 }
 
 static void test_info_limits(void)
 {
-    const char *parameter = "/sys/module/peervma/parameters/max_exports";
-    struct peervma_info info = {.size = sizeof(info)};
-    char before[32];
+    static const struct {
+        const char *parameter;
+        size_t offset;
+    } limits[] = {
+        {"max_exports", offsetof(struct peervma_info, max_exports)},
+        {"max_exports_per_user",
+         offsetof(struct peervma_info, max_exports_per_user)},
+        {"max_exports_per_process",
+         offsetof(struct peervma_info, max_exports_per_process)},
+    };
+    argument_t arg = {.info.size = sizeof(arg.info)};
+    char path[128], before[32];
+    uint32_t told;
+    size_t i;
 
-    read_line(parameter, before, sizeof(before));
-    write_line(parameter, "77");
-    tap_check_equal(device_ioctl(PEERVMA_IOC_INFO, &info), 0);
-    write_line(parameter, before);
-    tap_check_equal(info.max_exports, 77);
+    for (i = 0; i < tap_count(limits); i++) {
+        snprintf(path, sizeof(path), "/sys/module/peervma/parameters/%s",
+                 limits[i].parameter);
+        read_line(path, before, sizeof(before));
+        write_line(path, "77");
+        tap_check_equal(device_ioctl(PEERVMA_IOC_INFO, &arg), 0);
+        write_line(path, before);
+        memcpy(&told, &arg.byte[limits[i].offset], sizeof(told));
+        tap_check_equal(told, 77);
+    }
 }
 
 static void test_exact(void)
@@ -328,9 +358,8 @@ static void test_only_ioctl(void)
 static const tap_test_t tests[] = {
     {"an unknown ioctl is ENOTTY", test_unknown_ioctls},
     {"INFO names what can be asked and exported", test_info},
-    {"INFO of the first version and of this one fill in what they have",
-     test_info_versions},
-    {"INFO tells the limit that the parameter sets", test_info_limits},
+    {"INFO of each version fills in what that has", test_info_versions},
+    {"INFO tells the limits that the parameters set", test_info_limits},
     {"a structure of the first version is taken", test_exact},
     {"a structure shorter than its first version is EINVAL", test_short},
     {"a longer structure of zeros is taken, its tail left alone",

@@ -62,6 +62,7 @@ void call_info(worker_t *worker)
     error = call_raw(worker, PEERVMA_IOC_INFO, &info);
     if (error != (flags != 0 ? EINVAL : 0) || info.size != sizeof(info) ||
         info.flags != flags || info.reserved != 0 ||
+        info.process_exports > info.exports ||
         (info.features & features) != features || (info.kinds & kinds) != kinds)
         complain(worker, "INFO with flags %u: errno %d, features %#llx", flags,
                  error, info.features);

@@ -36,9 +36,9 @@
  *			others)
  *	ESTALE		EXPORT: the device or the object is gone or going
  *			(PEERVMA_REASON_REVOKED)
- *	EDQUOT		EXPORT: the caller's user, or all users together, hold as
- *			many exports of the module's own making as they may
- *			(PEERVMA_REASON_LIMIT)
+ *	EDQUOT		EXPORT: the caller's process, its user, or all users
+ *			together, hold as many exports of the module's own
+ *			making as they may (PEERVMA_REASON_LIMIT)
  *	EMFILE		EXPORT: no file descriptor left
  *
  * Another errno comes unchanged from the exporting driver, with
@@ -90,9 +90,11 @@ enum peervma_reason {
 #define PEERVMA_FEATURE_EXPORT	0x2ULL
 #define PEERVMA_FEATURE_DRIVERS	0x4ULL	/* drivers can register exporters */
 #define PEERVMA_FEATURE_LIMITS	0x8ULL	/* EDQUOT; INFO tells the limits */
+#define PEERVMA_FEATURE_PROCESS_LIMIT 0x10ULL /* one for each process, too */
 
 #define PEERVMA_INFO_SIZE_VER0	24	/* bytes, first version of the struct */
 #define PEERVMA_INFO_SIZE_VER1	40	/* bytes, with the limits */
+#define PEERVMA_INFO_SIZE_VER2	48	/* bytes, with that of a process */
 
 /**
  * struct peervma_info - what this module can do
@@ -105,6 +107,9 @@ enum peervma_reason {
  * @max_exports_per_user: out: how many the caller's user may hold
  * @exports: out: how many the caller's user holds
  * @reserved: out: zero
+ * @max_exports_per_process: out: how many the caller's process may hold; zero if
+ *	the module does not know this field
+ * @process_exports: out: how many the caller's process holds
  */
 struct peervma_info {
 	__u32 size;
@@ -115,6 +120,8 @@ struct peervma_info {
 	__u32 max_exports_per_user;
 	__u32 exports;
 	__u32 reserved;
+	__u32 max_exports_per_process;
+	__u32 process_exports;
 };
 
 /* Access that a mapping allows, in peervma_query.prot. */

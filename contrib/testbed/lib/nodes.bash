@@ -97,7 +97,7 @@ node_start() {
         -machine pc,usb=off,vmport=off "${node_cpu[@]}" \
         -smp 2 "${kernel_arguments[@]}" \
         -append "console=ttyS0 loglevel=7 panic=-1 mitigations=off audit=0 \
-lsm= rcupdate.rcu_cpu_stall_timeout=60 TERM=dumb \
+lsm= rcupdate.rcu_cpu_stall_timeout=60 iommu.passthrough=1 TERM=dumb \
 systemd.show_status=no peervma.node=$node $kernel_command_line" \
         -chardev "file,id=console,path=$(node_console "$node")" \
         -serial chardev:console \
@@ -108,6 +108,7 @@ systemd.show_status=no peervma.node=$node $kernel_command_line" \
         -device ivshmem-plain,memdev=accel,addr=5 \
         -device edu,addr=8 \
         -device nvme,serial=p2pmem,cmb_size_mb=16,addr=9 \
+        -device virtio-iommu-pci,addr=0xa \
         -daemonize -pidfile "$run_folder/node$node.pid" || {
         [[ ${node_cpu[1]} == kvm ]] || die "QEMU does not start node $node"
         progress "KVM does not work here, as QEMU says above: emulating"

@@ -12,7 +12,7 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-#define PEERVMA_REASONS (PEERVMA_REASON_NOT_REVOCABLE + 1)
+#define PEERVMA_REASONS (PEERVMA_REASON_VFIO + 1)
 
 struct peervma_counts {
 	unsigned long exports;
@@ -122,6 +122,7 @@ PEERVMA_REFUSAL(bar_policy, BAR_POLICY);
 PEERVMA_REFUSAL(limit, LIMIT);
 PEERVMA_REFUSAL(unknown_offset, UNKNOWN_OFFSET);
 PEERVMA_REFUSAL(not_revocable, NOT_REVOCABLE);
+PEERVMA_REFUSAL(vfio, VFIO);
 
 static struct attribute *peervma_refusals_attrs[] = {
 	&peervma_attr_none.attr.attr,
@@ -141,6 +142,7 @@ static struct attribute *peervma_refusals_attrs[] = {
 	&peervma_attr_limit.attr.attr,
 	&peervma_attr_unknown_offset.attr.attr,
 	&peervma_attr_not_revocable.attr.attr,
+	&peervma_attr_vfio.attr.attr,
 	NULL,
 };
 

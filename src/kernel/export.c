@@ -113,7 +113,6 @@ int peervma_export(struct peervma_export *export, enum peervma_vma_kind *kind_p,
 	if (ret)
 		return ret;
 	*kind_p = object.kind;
-	object.addr = export->addr;
 	object.length = export->length;
 	if (object.vma_end && end > object.vma_end)
 		object.reason = PEERVMA_REASON_CROSSES_VMA;

@@ -56,7 +56,8 @@ struct peervma_object;
  * @resolve: optional: what @hold could not find out under mmap_lock. It may set
  *	@priv, but no @reason where there is one already.
  * @export: a reference to the dma-buf of what @hold found, or an ERR_PTR; it
- *	may set @reason, which then decides the errno
+ *	may set @reason, which then decides the errno. None where @hold always
+ *	sets one.
  * @release: drop the reference in @priv; not called where there is none
  *
  * Context: @match, @hold and @claim are called with mmap_lock held for reading
@@ -87,7 +88,7 @@ struct peervma_pci {
  * @priv: what @exporter holds
  * @vma_start: first address of the VMA
  * @vma_end: first address after the VMA; zero if nothing is mapped
- * @addr: first address of the range to export
+ * @addr: the address asked about, the first one of a range to export
  * @length: its bytes; zero for a query
  * @offset: offset in bytes of @vma_start in the object
  * @size: size in bytes of the object
@@ -209,9 +210,10 @@ static inline u64 peervma_drm_dmabuf_describe(const struct dma_buf *dmabuf,
 }
 #endif
 
-/* exporter_bar.c, bar_revoke.c */
+/* exporter_bar.c, exporter_vfio.c, bar_revoke.c */
 #if IS_ENABLED(CONFIG_PCI) && IS_ENABLED(CONFIG_MMU_NOTIFIER)
 extern const struct peervma_exporter peervma_bar_exporter;
+extern const struct peervma_exporter peervma_vfio_exporter;
 bool peervma_bar_enabled(void);
 int peervma_bar_init(void);
 void peervma_bar_exit(void);

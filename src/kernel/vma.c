@@ -20,6 +20,7 @@ static const struct peervma_exporter * const peervma_exporters[] = {
 #endif
 #if IS_ENABLED(CONFIG_PCI) && IS_ENABLED(CONFIG_MMU_NOTIFIER)
 	&peervma_bar_exporter,
+	&peervma_vfio_exporter,
 #endif
 };
 
@@ -30,7 +31,8 @@ u64 peervma_kinds(void)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(peervma_exporters); i++)
-		kinds |= BIT_ULL(peervma_exporters[i]->kind);
+		if (peervma_exporters[i]->export)
+			kinds |= BIT_ULL(peervma_exporters[i]->kind);
 	if (!peervma_driver_registered())
 		kinds &= ~BIT_ULL(PEERVMA_VMA_DRIVER);
 	if (!peervma_bar_enabled())
@@ -180,7 +182,7 @@ int peervma_object_get(u64 addr, struct peervma_object *object)
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 
-	*object = (struct peervma_object){};
+	*object = (struct peervma_object){ .addr = addr };
 	if (addr >= TASK_SIZE)
 		return -EOVERFLOW;
 	if (mmap_read_lock_killable(mm))

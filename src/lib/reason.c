@@ -49,6 +49,9 @@ static const char *kernel_reason(unsigned reason)
     case PEERVMA_REASON_NOT_REVOCABLE:
         return "the driver's dma-buf cannot be taken back from a NIC (it has "
                "no pin and unpin)";
+    case PEERVMA_REASON_VFIO:
+        return "VFIO gives dma-bufs of it only to who holds the device's "
+               "descriptor: keep that open, for Linux 6.19 or later";
     }
     return NULL;
 }

@@ -77,12 +77,12 @@ static void test_each_reason(void)
         "private",       "read_only",   "no_exporter",   "not_gem",
         "no_prime",      "not_allowed", "beyond_object", "revoked",
         "exporter",      "bar_policy",  "limit",         "unknown_offset",
-        "not_revocable",
+        "not_revocable", "vfio",
     };
     char path[128];
     size_t i;
 
-    tap_check_equal(tap_count(names), PEERVMA_REASON_NOT_REVOCABLE + 1);
+    tap_check_equal(tap_count(names), PEERVMA_REASON_VFIO + 1);
     for (i = 0; i < tap_count(names); i++) {
         snprintf(path, sizeof(path), ACCOUNT_SYSFS "refusals/%s", names[i]);
         if (access(path, R_OK) != 0)

@@ -83,6 +83,7 @@ enum peervma_reason {
 	PEERVMA_REASON_LIMIT = 14,	/* a limit on exports is reached */
 	PEERVMA_REASON_UNKNOWN_OFFSET = 15, /* place in the dma-buf not known */
 	PEERVMA_REASON_NOT_REVOCABLE = 16, /* the dma-buf cannot be taken back */
+	PEERVMA_REASON_VFIO = 17,	/* VFIO exports, by its own descriptor */
 };
 
 /* Features, in peervma_info.features. */

@@ -96,8 +96,12 @@ typedef enum peervma_library_reason {
     PEERVMA_REASON_NO_PERMISSION = 257, /**< /dev/peervma may not be opened */
     PEERVMA_REASON_NOT_DMABUF = 258,    /**< mapping of something else */
     PEERVMA_REASON_NO_DESCRIPTOR = 259, /**< dma-buf not open in the process */
-    PEERVMA_REASON_OFFSET = 260, /**< where in the dma-buf cannot be told */
-    PEERVMA_REASON_SYSTEM = 261  /**< a system call failed: see the errno */
+    PEERVMA_REASON_OFFSET = 260,   /**< where in the dma-buf cannot be told */
+    PEERVMA_REASON_SYSTEM = 261,   /**< a system call failed: see the errno */
+    PEERVMA_REASON_NOT_VFIO = 262, /**< no mapping of a VFIO device */
+    PEERVMA_REASON_NO_VFIO_DEVICE = 263, /**< it is not open in the process */
+    PEERVMA_REASON_VFIO_UNKNOWN = 264,   /**< which device cannot be told */
+    PEERVMA_REASON_NO_VFIO_DMABUF = 265  /**< VFIO makes none of it */
 } peervma_library_reason_t;
 
 #define PEERVMA_MAX_REFUSALS 8
@@ -182,6 +186,10 @@ int peervma_region_foreach(peervma_context_t *context,
  * Providers are asked in order; the first that can answers:
  *
  * - "fd": another descriptor of the mapped dma-buf, if the process holds one;
+ * - "vfio": VFIO's own dma-buf, if the process holds a descriptor of the
+ *   device: Linux 6.19 or later. Where that was got from a VFIO group, it takes
+ *   peervma.ko to say which device is mapped, and that a byte at @a address or
+ *   at the mapping's begin was accessed before;
  * - "kernel": /dev/peervma.
  *
  * None exports a mapping that is private or not both readable and writable:

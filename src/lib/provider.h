@@ -37,7 +37,15 @@ struct peervma_provider {
 int peervma_provider_check_access(const struct peervma_vma *vma,
                                   unsigned *reason_p);
 
+/*
+ * The number of a descriptor of the mapped file that the process holds, open
+ * for reading and writing; or -EBADF or another -errno, and the reason.
+ */
+int peervma_provider_find_mapped(const struct peervma_request *request,
+                                 unsigned *reason_p);
+
 extern const struct peervma_provider peervma_provider_fd;
+extern const struct peervma_provider peervma_provider_vfio;
 extern const struct peervma_provider peervma_provider_kernel;
 
 /* In the order in which they are asked; ends with NULL. */

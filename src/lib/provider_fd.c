@@ -31,9 +31,8 @@ static bool is_descriptor_of(const struct peervma_vma *vma, int folder,
            (link.st_mode & (S_IRUSR | S_IWUSR)) == (S_IRUSR | S_IWUSR);
 }
 
-/* The number of a descriptor of the mapped dma-buf; or -errno and a reason. */
-static int find_descriptor(const struct peervma_request *request,
-                           unsigned *reason_p)
+int peervma_provider_find_mapped(const struct peervma_request *request,
+                                 unsigned *reason_p)
 {
     struct dirent *entry;
     char path[64];
@@ -72,7 +71,7 @@ static int fd_check(const struct peervma_request *request, unsigned *reason_p)
     if (ret != 0) {
         return ret;
     }
-    ret = find_descriptor(request, reason_p);
+    ret = peervma_provider_find_mapped(request, reason_p);
     return ret < 0 ? ret : 0;
 }
 
@@ -83,7 +82,7 @@ static int copy_descriptor(const struct peervma_request *request,
     struct stat st;
     int found, fd;
 
-    found = find_descriptor(request, reason_p);
+    found = peervma_provider_find_mapped(request, reason_p);
     if (found < 0) {
         return found;
     }

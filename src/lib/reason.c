@@ -76,6 +76,18 @@ static const char *library_reason(unsigned reason)
                "map the whole dma-buf";
     case PEERVMA_REASON_SYSTEM:
         return "a system call failed: its errno says why";
+    case PEERVMA_REASON_NOT_VFIO:
+        return "it is no mapping of a VFIO device";
+    case PEERVMA_REASON_NO_VFIO_DEVICE:
+        return "the process holds no descriptor of the mapped VFIO device: "
+               "keep it open";
+    case PEERVMA_REASON_VFIO_UNKNOWN:
+        return "which VFIO device is mapped cannot be told: load peervma.ko "
+               "and access the memory once, or open the device by its node in "
+               "/dev/vfio/devices";
+    case PEERVMA_REASON_NO_VFIO_DMABUF:
+        return "VFIO makes no dma-buf of it: that takes Linux 6.19 with "
+               "P2PDMA, and whole pages of a PCI BAR";
     }
     return NULL;
 }

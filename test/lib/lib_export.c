@@ -74,7 +74,7 @@ static void expect_export(const void *address, size_t length, size_t first,
     assert_int_equal(
         0, peervma_region_export(context, address, length, &export, &refusals));
     assert_string_equal(provider, export.provider);
-    assert_int_equal(strcmp(provider, "fd") != 0, refusals.count);
+    assert_int_equal(strcmp(provider, "fd") != 0, refusals.count > 0);
     assert_int_equal(SIZE, export.object_size);
     assert_int_equal(first, export.offset);
     assert_int_equal(FD_CLOEXEC, fcntl(export.fd, F_GETFD));
@@ -88,6 +88,7 @@ static void expect_refusal(const void *address, int error_fd,
 {
     peervma_refusals_t refusals;
     peervma_export_t export = {.fd = 4711};
+    unsigned last;
 
     if (node_module == MODULE_MISSING) {
         error_kernel = -ENODEV;
@@ -99,13 +100,13 @@ static void expect_refusal(const void *address, int error_fd,
     assert_int_equal(error_kernel, peervma_region_export(context, address, PAGE,
                                                          &export, &refusals));
     assert_int_equal(4711, export.fd);
-    assert_int_equal(2, refusals.count);
+    last = refusals.count - 1;
     assert_string_equal("fd", refusals.refusal[0].provider);
     assert_int_equal(error_fd, refusals.refusal[0].error);
     assert_int_equal(reason_fd, refusals.refusal[0].reason);
-    assert_string_equal("kernel", refusals.refusal[1].provider);
-    assert_int_equal(error_kernel, refusals.refusal[1].error);
-    assert_int_equal(reason_kernel, refusals.refusal[1].reason);
+    assert_string_equal("kernel", refusals.refusal[last].provider);
+    assert_int_equal(error_kernel, refusals.refusal[last].error);
+    assert_int_equal(reason_kernel, refusals.refusal[last].reason);
 }
 
 static void a_drm_mapping_is_exported_by_the_kernel(void **state)
@@ -306,7 +307,7 @@ static void without_descriptors_it_is_refused_and_nothing_leaks(void **state)
     assert_true(peervma_region_export(context, buffer.ptr, SIZE, &export,
                                       &refusals) < 0);
     if (node_module == MODULE_USABLE) {
-        assert_int_equal(-EMFILE, refusals.refusal[1].error);
+        assert_int_equal(-EMFILE, refusals.refusal[refusals.count - 1].error);
     }
     while (count > 0) {
         close(spare[--count]);

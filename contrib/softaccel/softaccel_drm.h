@@ -40,7 +40,12 @@
 #ifndef SOFTACCEL_DRM_H
 #define SOFTACCEL_DRM_H
 
+/* A system without the kernel's own drm headers has libdrm's copies. */
+#if defined(__KERNEL__) || __has_include(<drm/drm.h>)
 #include <drm/drm.h>
+#else
+#include <drm.h>
+#endif
 
 #define SOFTACCEL_DRIVER_NAME "softaccel"
 

@@ -3,8 +3,8 @@
 #define PEERVMA_TOOLS_CMD_RUN_H
 
 /**
- * `peervma run [--print] [--] COMMAND [ARGUMENT...]`. Becomes COMMAND, unless
- * that can't be run.
+ * `peervma run [OPTION...] [--] COMMAND [ARGUMENT...]`. Becomes COMMAND, unless
+ * that can't be run, or its allocations can't be placed as --alloc says.
  *
  * @param [in] argv  argv[0] is the subcommand's name.
  *

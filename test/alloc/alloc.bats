@@ -30,6 +30,7 @@ nic_bytes() {
     done | awk '{ sum += $1 } END { print sum }'
 }
 
+# shellcheck disable=SC2154 # of node.bash
 job() {
     run "$testbed" mpirun --timeout 100 -np 2 -x UCX_PEERVMA_STATS=y \
         peervma run --alloc=device "$programs/mpi_malloc" "$@"

@@ -115,6 +115,37 @@ static void wrong_usage_is_told(void **state)
     assert_int_equal(strncmp(child.out, "usage:", 6), 0);
 }
 
+static void wrong_ways_to_place_allocations_are_told_in_a_line(void **state)
+{
+    static const struct {
+        char *option, *more;
+        int exit_code;
+        const char *told;
+    } wrong[] = {
+        {"--alloc=gpu", "true", 2, "--alloc wants"},
+        {"--alloc=device:", "true", 2, "--alloc wants"},
+        {"--alloc=device:-1", "true", 2, "--alloc wants"},
+        {"--alloc=device:1x", "true", 2, "--alloc wants"},
+        {"--alloc=device:99999999999999999999", "true", 2, "--alloc wants"},
+        {"--alloc=device", "--alloc-min=4095", 2, "--alloc-min wants"},
+        {"--alloc=device", "--alloc-min=0x1000", 2, "--alloc-min wants"},
+        {"--alloc=device", "--alloc-min=1T", 2, "--alloc-min wants"},
+        {"--alloc=device", "--alloc-min=99999999999G", 2, "--alloc-min wants"},
+        {"--alloc-min=1M", "true", 2, "without --alloc"},
+        {"--alloc=device:4000000000", "true", 126, "no such accelerator"},
+    };
+    child_t child;
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); ++i) {
+        run(&child, NULL, wrong[i].option, wrong[i].more, NULL);
+        assert_int_equal(child.exit_code, wrong[i].exit_code);
+        assert_non_null(strstr(child.err, wrong[i].told));
+        assert_int_equal(occurrences(child.err, "\n"), 1);
+    }
+}
+
 static void options_behind_the_command_are_its_own(void **state)
 {
     child_t child;
@@ -124,8 +155,11 @@ static void options_behind_the_command_are_its_own(void **state)
     assert_string_equal(child.out, "--print --help\n");
 }
 
-/* Run a script called mpirun from a folder that Open MPI's tools are in. */
-static void mpirun_run(child_t *child_p, int with_ompi_info)
+/*
+ * Run a script called mpirun from a folder that Open MPI's tools are in, behind
+ * an option or NULL.
+ */
+static void mpirun_run(child_t *child_p, int with_ompi_info, char *option)
 {
     char folder[PATH_MAX], path[PATH_MAX + 16];
     char *const environment[] = {path, NULL};
@@ -139,9 +173,9 @@ static void mpirun_run(child_t *child_p, int with_ompi_info)
     if (with_ompi_info) {
         file_write(folder, "ompi_info", "#!/bin/sh\n", 0755);
     }
-    run(child_p, environment, "mpirun", NULL);
+    run(child_p, environment, option != NULL ? option : "mpirun", "mpirun",
+        NULL);
     folder_remove(folder);
-    assert_int_equal(child_p->exit_code, 0);
 }
 
 static void open_mpi_s_mpirun_is_told_of_the_component_alone(void **state)
@@ -149,7 +183,8 @@ static void open_mpi_s_mpirun_is_told_of_the_component_alone(void **state)
     child_t child;
 
     (void)state;
-    mpirun_run(&child, 1);
+    mpirun_run(&child, 1, NULL);
+    assert_int_equal(child.exit_code, 0);
     if (OMPI_MCADIR[0] == '\0') {
         assert_string_equal(child.out, ",,\n");
         assert_non_null(strstr(child.err, "without the Open MPI component"));
@@ -165,8 +200,21 @@ static void another_mpirun_is_a_command_like_any_other(void **state)
     child_t child;
 
     (void)state;
-    mpirun_run(&child, 0);
+    mpirun_run(&child, 0, NULL);
+    assert_int_equal(child.exit_code, 0);
     assert_string_equal(child.out, SHIM ",any,\n");
+}
+
+static void placing_allocations_is_for_the_program_not_for_mpirun(void **state)
+{
+    child_t child;
+
+    (void)state;
+    mpirun_run(&child, 1, "--alloc=device");
+    assert_int_equal(child.exit_code, 2);
+    assert_string_equal(child.out, "");
+    assert_non_null(
+        strstr(child.err, "mpirun ... peervma run --alloc=device PROGRAM\n"));
 }
 
 int main(int argc, char **argv)
@@ -181,6 +229,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(options_behind_the_command_are_its_own),
         cmocka_unit_test(open_mpi_s_mpirun_is_told_of_the_component_alone),
         cmocka_unit_test(another_mpirun_is_a_command_like_any_other),
+        cmocka_unit_test(wrong_ways_to_place_allocations_are_told_in_a_line),
+        cmocka_unit_test(placing_allocations_is_for_the_program_not_for_mpirun),
     };
 
     if ((argc > 1) && (strcmp(argv[1], "run") == 0)) {

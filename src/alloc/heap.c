@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "alloc.h"
+#include "peervma.h"
 #include "place.h"
 #include "ranges.h"
 #include "real.h"
@@ -100,7 +100,7 @@ static void *realloc_ours(void *ptr, size_t length, size_t size,
     if (moved == NULL) {
         return size <= length ? ptr : NULL;
     }
-    memcpy(moved, ptr, size < length ? size : length);
+    peervma_copy_from_device(moved, ptr, size < length ? size : length);
     free_ours(ptr);
     return moved;
 }
@@ -120,7 +120,7 @@ static void *realloc_grown(void *ptr, size_t size, const void *caller)
     }
     if (ptr != NULL) {
         length = real.malloc_usable_size(ptr);
-        memcpy(moved, ptr, size < length ? size : length);
+        peervma_copy_to_device(moved, ptr, size < length ? size : length);
         real.free(ptr);
     }
     return moved;

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "alloc.h"
+#include "peervma.h"
 #include "place.h"
 #include "ranges.h"
 #include "real.h"
@@ -115,7 +116,8 @@ static void *move(void *old, size_t old_length, size_t length, void *address,
         ptr = map_host(address, length);
     }
     if (ptr != MAP_FAILED) {
-        memcpy(ptr, old, old_length < length ? old_length : length);
+        peervma_copy_from_device(ptr, old,
+                                 old_length < length ? old_length : length);
         unmap(old, old_length);
     }
     return ptr;

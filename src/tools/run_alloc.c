@@ -110,14 +110,17 @@ static int try_page(const char *node)
     return ret;
 }
 
-static void say_why(const struct run_alloc *alloc, int ret)
+/* `usable`: the node itself may be opened. */
+static void say_why(const struct run_alloc *alloc, bool usable, int ret)
 {
     char why[160];
 
     switch (ret) {
     case -EACCES:
     case -EPERM:
-        say(alloc, "you may not open it: see the group of the node");
+        say(alloc, usable ? "you may not open its primary node, which its "
+                            "driver's buffers need"
+                          : "you may not open it: see the group of the node");
         break;
     case -EOPNOTSUPP:
         snprintf(why, sizeof(why), "its driver, %.63s, gives no memory",
@@ -156,7 +159,7 @@ int run_alloc_find(struct run_alloc *alloc)
         ret = try_page(alloc->node);
     }
     if (ret != 0) {
-        say_why(alloc, ret);
+        say_why(alloc, search.found.usable, ret);
     }
     return ret;
 }

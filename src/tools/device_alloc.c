@@ -181,16 +181,16 @@ static int open_node(const char *node)
     return fd < 0 ? -errno : fd;
 }
 
-/* Go over to the primary node, for dumb buffers, if there are such. */
+/*
+ * Go over to the primary node, for dumb buffers, if there are such. Only a try
+ * tells: DRM answers no question of capabilities where there is no display.
+ */
 static int open_primary(int *fd)
 {
-    struct drm_get_cap cap = {.capability = DRM_CAP_DUMB_BUFFER};
+    struct device_buffer buffer;
     char path[PATH_MAX];
     int primary, ret;
 
-    if (drm_ioctl(*fd, DRM_IOCTL_GET_CAP, &cap) != 0 || cap.value == 0) {
-        return -EOPNOTSUPP;
-    }
     ret = find_primary(*fd, path);
     if (ret != 0) {
         return ret;
@@ -201,6 +201,14 @@ static int open_primary(int *fd)
     }
     /* The first to open it is its master, which a display server has to be. */
     drm_ioctl(primary, DRM_IOCTL_DROP_MASTER, NULL);
+    ret = dumb_create(primary, PAGE, &buffer);
+    if (ret == 0) {
+        close_handle(primary, buffer.handle);
+    } else if (ret == -ENOSYS) {
+        close(primary);
+        return -EOPNOTSUPP;
+    }
+    /* Another failure, for want of memory, is for the next try to find. */
     close(*fd);
     *fd = primary;
     return 0;

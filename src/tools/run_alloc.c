@@ -123,8 +123,8 @@ static void say_why(const struct run_alloc *alloc, bool usable, int ret)
                           : "you may not open it: see the group of the node");
         break;
     case -EOPNOTSUPP:
-        snprintf(why, sizeof(why), "its driver, %.63s, gives no memory",
-                 alloc->driver);
+        snprintf(why, sizeof(why), "its driver%s%.63s gives no memory",
+                 alloc->driver[0] != '\0' ? " " : "", alloc->driver);
         say(alloc, why);
         break;
     case -ENOSPC:
@@ -183,10 +183,9 @@ int run_alloc_apply(const struct run_alloc *alloc)
 
 void run_alloc_print(const struct run_alloc *alloc)
 {
-    printf("# large allocations go to the memory of this accelerator (%s)\n"
+    printf("# large allocations go to the memory of this accelerator\n"
            "%s=%s\n"
            "# bytes; smaller ones stay where they are\n"
            "%s=%zu\n",
-           alloc->driver, ALLOC_ENV_NODE, alloc->node, ALLOC_ENV_MIN,
-           min_of(alloc));
+           ALLOC_ENV_NODE, alloc->node, ALLOC_ENV_MIN, min_of(alloc));
 }

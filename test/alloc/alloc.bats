@@ -60,15 +60,34 @@ job() {
 }
 
 @test "what does not fit stays in host memory, and a line says so" {
-    place 0 --alloc=device dd if=/dev/zero of=/dev/null bs=20M count=2
+    local told
+    place 0 --alloc=device perl -e 'my $x = "x" x 20000000'
     [ "$status" -eq 0 ]
-    [ "$(counter_sum alloc device_bytes)" -ge 20971520 ]
+    [ "$(counter_sum alloc device_bytes)" -ge 20000000 ]
     [[ $output != *"stayed in host memory"* ]]
-    place 0 --alloc=device --alloc-min=1M sh -c \
-        'dd if=/dev/zero of=/dev/null bs=260M count=1'
+    place 0 --alloc=device --alloc-min=1M perl -e '
+        my $n = 90000000;
+        my $x = "x" x $n; my $y = "y" x $n; my $z = "z" x $n;
+        print length $x, substr($y, -1), substr($z, -1), "\n"'
     [ "$status" -eq 0 ]
-    [ "$(counter_sum alloc device_buffers)" -eq 0 ]
-    [[ $output == *"peervma: 1 of 1 large allocations"*"stayed in host memory: /dev/dri/renderD128: No space left"* ]]
+    [[ $output == *90000000yz* ]]
+    [ "$(counter_sum alloc device_bytes)" -ge 180000000 ]
+    [ "$(counter_sum alloc host_bytes)" -ge 90000000 ]
+    told='peervma: [0-9]+ of [0-9]+ large allocations, .* stayed in host memory'
+    [[ $output =~ $told": /dev/dri/renderD128: No space left on device" ]]
+}
+
+@test "a forked child has memory of its own" {
+    place 0 --alloc=device perl -e '
+        my $x = "p" x 5000000;
+        my $pid = fork;
+        if ($pid == 0) { substr($x, 0, 1) = "c"; print substr($x, 0, 2), "\n";
+            exit 0 }
+        waitpid $pid, 0;
+        print substr($x, 0, 2), "\n"'
+    [ "$status" -eq 0 ]
+    [[ $output == *$'cp\n'*$'pp\n'* ]]
+    [ "$(counter_sum alloc device_bytes)" -ge 5000000 ]
 }
 
 @test "dumb buffers serve a driver that the table does not know" {
@@ -77,12 +96,14 @@ job() {
     run on 0 sh -c 'head -c 30000000 /dev/urandom >/run/random
         md5sum </run/random
         UCX_PEERVMA_STATS=y PEERVMA_QUIET=y peervma run --alloc=device:1 \
-            dd if=/run/random bs=30000000 2>/run/errors | md5sum
+            perl -e "undef \$/; my \$x = <STDIN>; print \$x" \
+            </run/random 2>/run/errors | md5sum
         cat /run/errors
         rm /run/random /run/errors'
     on 0 modprobe -r vgem
     [ "$(sed -n 1p <<<"$output")" = "$(sed -n 2p <<<"$output")" ]
     [ "$(counter_sum alloc device_bytes)" -ge 30000000 ]
+    [[ $output == *" node=/dev/dri/renderD129 "* ]]
 }
 
 @test "an accelerator that can't be used is told before anything runs" {

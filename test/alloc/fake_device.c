@@ -12,19 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "device_alloc.h"
 
 static _Atomic size_t given;
+static dev_t number; /* of the node that was opened */
 
 int device_open(const char *node, struct device *device_p)
 {
     int fd = open(node, O_RDWR | O_CLOEXEC);
+    struct stat st;
 
     if (fd < 0) {
         return -errno;
     }
+    fstat(fd, &st);
+    number = st.st_rdev;
     *device_p = (struct device){.fd = fd, .driver = "fake"};
     return 0;
 }
@@ -46,10 +51,11 @@ int device_map(const struct device *device, size_t length, void *address,
     const char *limit = getenv("FAKE_DEVICE_BYTES");
     int fixed = address != NULL ? MAP_FIXED : 0;
     void *ptr = MAP_FAILED;
+    struct stat st;
     int fd;
 
-    if (fcntl(device->fd, F_GETFD) < 0) {
-        return -errno;
+    if (fstat(device->fd, &st) != 0 || st.st_rdev != number) {
+        return -ENOTTY;
     }
     if (limit != NULL && given + length > strtoull(limit, NULL, 10)) {
         return -ENOSPC;

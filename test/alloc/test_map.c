@@ -146,6 +146,20 @@ static void what_is_mapped_over_it_is_not_ours(void **state)
     assert_int_equal(device_mappings(), 0);
 }
 
+static void an_address_that_was_ours_is_anybody_s(void **state)
+{
+    char *ptr = map(LENGTH), *other;
+
+    (void)state;
+    munmap(ptr, LENGTH);
+    /* with a wish for an address, which is not for us */
+    other = mmap(ptr, LENGTH, RW, ANONYMOUS, -1, 0);
+    assert_ptr_equal(other, ptr);
+    other = mremap(other, LENGTH, 2 * LENGTH, MREMAP_MAYMOVE);
+    assert_false(is_device(other));
+    munmap(other, 2 * LENGTH);
+}
+
 static void madvise_dontneed_gives_zeroes(void **state)
 {
     char *ptr = map(LENGTH);
@@ -243,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_mapping_grows_and_shrinks),
         cmocka_unit_test(a_mapping_moves_where_it_is_told),
         cmocka_unit_test(what_is_mapped_over_it_is_not_ours),
+        cmocka_unit_test(an_address_that_was_ours_is_anybody_s),
         cmocka_unit_test(madvise_dontneed_gives_zeroes),
         cmocka_unit_test(a_forked_child_has_memory_of_its_own),
         cmocka_unit_test(a_grandchild_too),

@@ -137,6 +137,8 @@ vm_fault_t softaccel_gem_fault(struct vm_fault *vmf);
 int softaccel_gem_mmap(struct drm_gem_object *gem, struct vm_area_struct *vma);
 int softaccel_ioctl_alloc(struct drm_device *drm, void *data,
 			  struct drm_file *file);
+int softaccel_ioctl_mmap_offset(struct drm_device *drm, void *data,
+				struct drm_file *file);
 
 /* softaccel_prime.c */
 extern atomic64_t softaccel_revokes;

@@ -152,6 +152,18 @@ struct softaccel_doorbell {
 	__u64 bar_offset;
 };
 
+/**
+ * struct softaccel_mmap_offset - where a buffer is mapped
+ * @handle: in: GEM handle
+ * @pad: in: zero
+ * @offset: out: as softaccel_alloc.mmap_offset
+ */
+struct softaccel_mmap_offset {
+	__u32 handle;
+	__u32 pad;
+	__u64 offset;
+};
+
 enum softaccel_type {
 	SOFTACCEL_TYPE_U8 = 0,
 	SOFTACCEL_TYPE_U32 = 1,
@@ -190,6 +202,7 @@ struct softaccel_add {
 #define DRM_SOFTACCEL_ADD	0x04
 #define DRM_SOFTACCEL_RESET	0x05
 #define DRM_SOFTACCEL_DOORBELL	0x06
+#define DRM_SOFTACCEL_MMAP_OFFSET 0x07
 
 #define DRM_IOCTL_SOFTACCEL_INFO \
 	DRM_IOR(DRM_COMMAND_BASE + DRM_SOFTACCEL_INFO, struct softaccel_info)
@@ -207,5 +220,9 @@ struct softaccel_add {
 #define DRM_IOCTL_SOFTACCEL_DOORBELL \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_SOFTACCEL_DOORBELL, \
 		 struct softaccel_doorbell)
+
+#define DRM_IOCTL_SOFTACCEL_MMAP_OFFSET \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_SOFTACCEL_MMAP_OFFSET, \
+		 struct softaccel_mmap_offset)
 
 #endif

@@ -55,6 +55,8 @@ static const struct drm_ioctl_desc softaccel_ioctls[] = {
 			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(SOFTACCEL_DOORBELL, softaccel_ioctl_doorbell,
 			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(SOFTACCEL_MMAP_OFFSET, softaccel_ioctl_mmap_offset,
+			  DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(SOFTACCEL_RESET, softaccel_ioctl_reset,
 			  DRM_RENDER_ALLOW | DRM_ROOT_ONLY),
 };

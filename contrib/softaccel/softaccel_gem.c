@@ -233,3 +233,22 @@ int softaccel_ioctl_alloc(struct drm_device *drm, void *data,
 	drm_gem_object_put(&obj->gem);
 	return ret;
 }
+
+/* By no other way can a program tell which of its handles is mapped where. */
+int softaccel_ioctl_mmap_offset(struct drm_device *drm, void *data,
+				struct drm_file *file)
+{
+	struct softaccel_mmap_offset *args = data;
+	struct drm_gem_object *gem;
+
+	if (args->pad)
+		return -EINVAL;
+
+	gem = drm_gem_object_lookup(file, args->handle);
+	if (!gem)
+		return -ENOENT;
+
+	args->offset = drm_vma_node_offset_addr(&gem->vma_node);
+	drm_gem_object_put(gem);
+	return 0;
+}

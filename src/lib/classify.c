@@ -20,6 +20,8 @@
 /* Paths of files that are in no folder. A dma-buf may have a name behind. */
 #define DMABUF_PREFIX "/dmabuf:"
 #define VFIO_PREFIX "anon_inode:[vfio-device]"
+/* i915 puts a file of its own in the node's place. */
+#define I915_PREFIX "anon_inode:i915.gem"
 #define DELETED_SUFFIX " (deleted)"
 
 static bool starts_with(const char *text, const char *prefix)
@@ -34,6 +36,11 @@ static bool ends_with(const char *text, const char *suffix)
     return length >= tail && strcmp(text + length - tail, suffix) == 0;
 }
 
+bool peervma_is_drm(dev_t device)
+{
+    return major(device) == DRM_MAJOR || major(device) == ACCEL_MAJOR;
+}
+
 static void classify_char(const struct peervma_view *view,
                           const struct peervma_file *file,
                           struct peervma_class *class)
@@ -43,8 +50,7 @@ static void classify_char(const struct peervma_view *view,
     class->device = file->device;
     class->pci = peervma_sysfs_char_pci(view, file->device);
 
-    if (major(file->device) == DRM_MAJOR ||
-        major(file->device) == ACCEL_MAJOR) {
+    if (peervma_is_drm(file->device)) {
         class->kind = PEERVMA_KIND_DRM;
     } else if (!peervma_sysfs_char_link(view, file->device, "subsystem",
                                         subsystem, sizeof(subsystem))) {
@@ -93,6 +99,8 @@ void peervma_classify(const struct peervma_view *view,
         class.kind = PEERVMA_KIND_DMABUF;
     } else if (starts_with(vma->path, VFIO_PREFIX)) {
         class.kind = PEERVMA_KIND_VFIO;
+    } else if (starts_with(vma->path, I915_PREFIX)) {
+        class.kind = PEERVMA_KIND_DRM;
     } else {
         /* A node out of reach, in another mount namespace for instance. */
         class.unsure = !ends_with(vma->path, DELETED_SUFFIX);

@@ -15,6 +15,9 @@ struct peervma_class {
     peervma_pci_t pci; /* of the device mapped */
 };
 
+/* Is it the number of a DRM or accel node? */
+bool peervma_is_drm(dev_t device);
+
 void peervma_classify(const struct peervma_view *view,
                       const struct peervma_vma *vma,
                       struct peervma_class *class_p);

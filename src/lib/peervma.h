@@ -101,7 +101,11 @@ typedef enum peervma_library_reason {
     PEERVMA_REASON_NOT_VFIO = 262, /**< no mapping of a VFIO device */
     PEERVMA_REASON_NO_VFIO_DEVICE = 263, /**< it is not open in the process */
     PEERVMA_REASON_VFIO_UNKNOWN = 264,   /**< which device cannot be told */
-    PEERVMA_REASON_NO_VFIO_DMABUF = 265  /**< VFIO makes none of it */
+    PEERVMA_REASON_NO_VFIO_DMABUF = 265, /**< VFIO makes none of it */
+    PEERVMA_REASON_NOT_DRM = 266,        /**< no mapping of a DRM node */
+    PEERVMA_REASON_NO_NODE = 267,    /**< DRM node not open in the process */
+    PEERVMA_REASON_NO_OFFSETS = 268, /**< driver tells no mmap offsets */
+    PEERVMA_REASON_NO_HANDLE = 269   /**< object has no handle in the process */
 } peervma_library_reason_t;
 
 #define PEERVMA_MAX_REFUSALS 8
@@ -186,6 +190,8 @@ int peervma_region_foreach(peervma_context_t *context,
  * Providers are asked in order; the first that can answers:
  *
  * - "fd": another descriptor of the mapped dma-buf, if the process holds one;
+ * - "drm": PRIME export of the mapped object, if the process holds a
+ *   descriptor of the DRM node in which the object has a handle;
  * - "vfio": VFIO's own dma-buf, if the process holds a descriptor of the
  *   device: Linux 6.19 or later. Where that was got from a VFIO group, it takes
  *   peervma.ko to say which device is mapped, and that a byte at @a address or

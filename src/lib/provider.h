@@ -45,6 +45,7 @@ int peervma_provider_find_mapped(const struct peervma_request *request,
                                  unsigned *reason_p);
 
 extern const struct peervma_provider peervma_provider_fd;
+extern const struct peervma_provider peervma_provider_drm;
 extern const struct peervma_provider peervma_provider_vfio;
 extern const struct peervma_provider peervma_provider_kernel;
 

@@ -88,6 +88,17 @@ static const char *library_reason(unsigned reason)
     case PEERVMA_REASON_NO_VFIO_DMABUF:
         return "VFIO makes no dma-buf of it: that takes Linux 6.19 with "
                "P2PDMA, and whole pages of a PCI BAR";
+    case PEERVMA_REASON_NOT_DRM:
+        return "it is no mapping of a DRM or accel node";
+    case PEERVMA_REASON_NO_NODE:
+        return "the process holds no descriptor of the mapped DRM node: keep "
+               "it open";
+    case PEERVMA_REASON_NO_OFFSETS:
+        return "the DRM driver does not tell, or not through this node, where "
+               "its objects are mapped";
+    case PEERVMA_REASON_NO_HANDLE:
+        return "no open file of the DRM node has a handle of the mapped "
+               "object: keep it open";
     }
     return NULL;
 }

@@ -6,6 +6,19 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <xf86drm.h>
+
+static struct peervma_file make_file(const struct stat *st,
+                                     const struct statfs *fs)
+{
+    return (struct peervma_file){
+        .mode = st->st_mode,
+        .inode = st->st_ino,
+        .device = st->st_rdev,
+        .fs_magic = (long)fs->f_type,
+    };
+}
+
 int peervma_view_identify(const char *path, struct peervma_file *file_p)
 {
     struct stat st;
@@ -15,12 +28,20 @@ int peervma_view_identify(const char *path, struct peervma_file *file_p)
         return -errno;
     }
 
-    *file_p = (struct peervma_file){
-        .mode = st.st_mode,
-        .inode = st.st_ino,
-        .device = st.st_rdev,
-        .fs_magic = (long)fs.f_type,
-    };
+    *file_p = make_file(&st, &fs);
+    return 0;
+}
+
+int peervma_view_identify_fd(int fd, struct peervma_file *file_p)
+{
+    struct stat st;
+    struct statfs fs;
+
+    if (fstat(fd, &st) != 0 || fstatfs(fd, &fs) != 0) {
+        return -errno;
+    }
+
+    *file_p = make_file(&st, &fs);
     return 0;
 }
 
@@ -32,6 +53,8 @@ void peervma_view_self(struct peervma_view *view_p)
         .module = "/dev/peervma",
         .own = true,
         .identify = peervma_view_identify,
+        .identify_fd = peervma_view_identify_fd,
+        .drm_ioctl = drmIoctl,
     };
 }
 

@@ -27,6 +27,8 @@ struct peervma_view {
     const char *module; /* "/dev/peervma" */
     bool own;           /* the calling process: what only it may do works */
     int (*identify)(const char *path, struct peervma_file *file_p);
+    int (*identify_fd)(int fd, struct peervma_file *file_p);
+    int (*drm_ioctl)(int fd, unsigned long request, void *arg); /* as ioctl */
 };
 
 /* The calling process on this machine. */
@@ -35,7 +37,8 @@ void peervma_view_self(struct peervma_view *view_p);
 /* Another process: its mappings can be told, not exported. */
 void peervma_view_process(pid_t pid, struct peervma_view *view_p);
 
-/* The default of peervma_view.identify: stat and statfs. 0 or -errno. */
+/* The defaults of identify and identify_fd: stat and statfs. 0 or -errno. */
 int peervma_view_identify(const char *path, struct peervma_file *file_p);
+int peervma_view_identify_fd(int fd, struct peervma_file *file_p);
 
 #endif

@@ -40,6 +40,23 @@ static int identify(const char *path, struct peervma_file *file_p)
     return -ENOENT;
 }
 
+/* Tests that have a node replace these. */
+static int identify_fd(int fd, struct peervma_file *file_p)
+{
+    (void)fd;
+    (void)file_p;
+    return -EBADF;
+}
+
+static int drm_ioctl(int fd, unsigned long request, void *arg)
+{
+    (void)fd;
+    (void)request;
+    (void)arg;
+    errno = ENOTTY;
+    return -1;
+}
+
 void fake_create(struct fake *fake_p)
 {
     *fake_p = (struct fake){.folder = "fake-XXXXXX"};
@@ -55,6 +72,8 @@ void fake_create(struct fake *fake_p)
         .module = fake_p->module,
         .own = true,
         .identify = identify,
+        .identify_fd = identify_fd,
+        .drm_ioctl = drm_ioctl,
     };
     snprintf(fake_p->view.proc, sizeof(fake_p->view.proc), "%s/proc",
              fake_p->folder);

@@ -13,6 +13,7 @@ setup_file() {
 }
 
 teardown_file() {
+    on 0 modprobe -r vgem
     node_setup module off
     node_setup module on
     on 0 chmod o-r /dev/dma_heap/system
@@ -37,6 +38,12 @@ tap_on_user() {
 @test "an ordinary user may do the same" {
     tap_on_user lib_lookup module
     tap_on_user lib_export module
+}
+
+@test "memory of each kind is looked up, exported, registered and moved" {
+    node_setup nic on
+    on 0 modprobe vgem
+    tap_on 0 lib_rdma
 }
 
 @test "without permission for /dev/peervma the rest still works" {

@@ -16,6 +16,7 @@
 
 static peervma_context_t *context;
 static unsigned descriptors;
+static peervma_refusals_t refusals;
 
 static int setup(void **state)
 {
@@ -68,7 +69,6 @@ static void expect_content(const peervma_export_t *export, size_t length,
 static void expect_export(const void *address, size_t length, size_t first,
                           uint32_t seed, const char *provider)
 {
-    peervma_refusals_t refusals;
     peervma_export_t export;
 
     assert_int_equal(
@@ -82,49 +82,131 @@ static void expect_export(const void *address, size_t length, size_t first,
     close(export.fd);
 }
 
-static void expect_refusal(const void *address, int error_fd,
-                           unsigned reason_fd, int error_kernel,
-                           unsigned reason_kernel)
+/* That `provider` refused, among those that were asked before. */
+static void expect_refusal(const char *provider, int error, unsigned reason)
 {
-    peervma_refusals_t refusals;
+    unsigned i;
+
+    for (i = 0; i < refusals.count; i++) {
+        if (strcmp(provider, refusals.refusal[i].provider) == 0) {
+            assert_int_equal(error, refusals.refusal[i].error);
+            assert_int_equal(reason, refusals.refusal[i].reason);
+            return;
+        }
+    }
+    fail_msg("%s did not refuse", provider);
+}
+
+/* The kernel, the last one, refuses, or else is not there. */
+static void expect_refused(const void *address, int error, unsigned reason)
+{
     peervma_export_t export = {.fd = 4711};
     unsigned last;
 
     if (node_module == MODULE_MISSING) {
-        error_kernel = -ENODEV;
-        reason_kernel = PEERVMA_REASON_NO_MODULE;
+        error = -ENODEV;
+        reason = PEERVMA_REASON_NO_MODULE;
     } else if (node_module == MODULE_FORBIDDEN) {
-        error_kernel = -EACCES;
-        reason_kernel = PEERVMA_REASON_NO_PERMISSION;
+        error = -EACCES;
+        reason = PEERVMA_REASON_NO_PERMISSION;
     }
-    assert_int_equal(error_kernel, peervma_region_export(context, address, PAGE,
-                                                         &export, &refusals));
+    assert_int_equal(error, peervma_region_export(context, address, PAGE,
+                                                  &export, &refusals));
     assert_int_equal(4711, export.fd);
-    last = refusals.count - 1;
-    assert_string_equal("fd", refusals.refusal[0].provider);
-    assert_int_equal(error_fd, refusals.refusal[0].error);
-    assert_int_equal(reason_fd, refusals.refusal[0].reason);
-    assert_string_equal("kernel", refusals.refusal[last].provider);
-    assert_int_equal(error_kernel, refusals.refusal[last].error);
-    assert_int_equal(reason_kernel, refusals.refusal[last].reason);
+    expect_refusal("kernel", error, reason);
 }
 
-static void a_drm_mapping_is_exported_by_the_kernel(void **state)
+static void a_drm_mapping_is_exported_by_its_node(void **state)
 {
-    softaccel_buffer_t buffer = node_buffer();
+    softaccel_buffer_t buffer = node_buffer(), other = node_buffer();
     char *ptr = buffer.ptr;
 
     (void)state;
     assert_int_equal(0, softaccel_fill(&buffer, 0, SIZE, 11));
-    if (node_module == MODULE_USABLE) {
-        expect_export(ptr, SIZE, 0, 11, "kernel");
-        expect_export(ptr + 1, 1, 1, 11, "kernel");
-        expect_export(ptr + 3 * PAGE - 7, PAGE, 3 * PAGE - 7, 11, "kernel");
-        expect_export(ptr + SIZE - 1, 1, SIZE - 1, 11, "kernel");
-    } else {
-        expect_refusal(ptr, -EOPNOTSUPP, PEERVMA_REASON_NOT_DMABUF, 0, 0);
-    }
+    expect_export(ptr, SIZE, 0, 11, "drm");
+    expect_export(ptr + 1, 1, 1, 11, "drm");
+    expect_export(ptr + 3 * PAGE - 7, PAGE, 3 * PAGE - 7, 11, "drm");
+    expect_export(ptr + SIZE - 1, 1, SIZE - 1, 11, "drm");
+    node_buffer_destroy(&other);
+    node_munmap(ptr, 3 * PAGE);
+    expect_export(ptr + 3 * PAGE, 5 * PAGE, 3 * PAGE, 11, "drm");
     node_buffer_destroy(&buffer);
+}
+
+/* The program may do with its handles what it likes. */
+static void an_export_leaves_the_handles_alone(void **state)
+{
+    softaccel_buffer_t buffer = node_buffer(), next;
+    peervma_export_t export;
+
+    (void)state;
+    assert_int_equal(
+        0, peervma_region_export(context, buffer.ptr, SIZE, &export, NULL));
+    /* The lowest free one is still that. */
+    next = node_buffer();
+    assert_int_equal(buffer.handle + 1, next.handle);
+    node_buffer_destroy(&next);
+    assert_int_equal(0, softaccel_fill(&buffer, 0, SIZE, 17));
+    expect_content(&export, SIZE, 17, 0);
+    close(export.fd);
+    node_buffer_destroy(&buffer);
+}
+
+static void a_drm_mapping_without_its_node_is_exported_by_the_kernel(
+    void **state)
+{
+    softaccel_buffer_t buffer;
+    int fd;
+
+    (void)state;
+    assert_int_equal(0, softaccel_open(&fd));
+    assert_int_equal(0, softaccel_buffer_create(fd, SIZE, &buffer));
+    assert_int_equal(0, softaccel_fill(&buffer, 0, SIZE, 18));
+    close(fd);
+    /* The mapping holds the file that has the handle; the other has none. */
+    peervma_notify_map(context, buffer.ptr, SIZE);
+    if (node_module == MODULE_USABLE) {
+        expect_export(buffer.ptr, SIZE, 0, 18, "kernel");
+    } else {
+        expect_refused(buffer.ptr, 0, 0);
+        expect_refusal("drm", -EBADF, PEERVMA_REASON_NO_HANDLE);
+    }
+    node_munmap(buffer.ptr, SIZE);
+}
+
+static void a_drm_mapping_without_its_handle_is_not_exported(void **state)
+{
+    softaccel_buffer_t buffer = node_buffer();
+
+    (void)state;
+    assert_int_equal(0, softaccel_handle_close(buffer.fd, buffer.handle));
+    expect_refused(buffer.ptr, -EACCES, PEERVMA_REASON_NOT_ALLOWED);
+    expect_refusal("drm", -EBADF, PEERVMA_REASON_NO_HANDLE);
+    node_munmap((char *)buffer.ptr - PAGE, SIZE + 2 * PAGE);
+}
+
+/* Handles are many, and the last is found as well. */
+static void one_object_of_many_is_found(void **state)
+{
+    static softaccel_buffer_t buffers[300];
+    peervma_export_t export;
+    size_t count = sizeof(buffers) / sizeof(buffers[0]), i;
+
+    (void)state;
+    for (i = 0; i < count; i++) {
+        buffers[i] = node_buffer();
+        assert_int_equal(0, softaccel_fill(&buffers[i], 0, SIZE, 100 + i));
+    }
+    for (i = 0; i < count; i += 23) {
+        assert_int_equal(0, peervma_region_export(context, buffers[i].ptr, SIZE,
+                                                  &export, NULL));
+        assert_string_equal("drm", export.provider);
+        expect_content(&export, PAGE, 100 + i, 0);
+        close(export.fd);
+    }
+    for (i = 0; i < count; i++) {
+        node_buffer_destroy(&buffers[i]);
+    }
 }
 
 static void a_dmabuf_that_is_open_is_exported_by_its_descriptor(void **state)
@@ -186,7 +268,9 @@ static void a_dmabuf_that_is_closed_is_exported_by_the_kernel(void **state)
         expect_export(whole, SIZE, 0, 14, "kernel");
         expect_export(part + 3, PAGE, 3 * PAGE + 3, 14, "kernel");
     } else {
-        expect_refusal(part, -EBADF, PEERVMA_REASON_NO_DESCRIPTOR, 0, 0);
+        expect_refused(part, 0, 0);
+        expect_refusal("fd", -EBADF, PEERVMA_REASON_NO_DESCRIPTOR);
+        expect_refusal("drm", -EOPNOTSUPP, PEERVMA_REASON_NOT_DRM);
     }
     node_munmap(whole, SIZE);
     node_munmap(part, 2 * PAGE);
@@ -222,14 +306,15 @@ static void what_cannot_be_written_is_not_exported(void **state)
     char *dmabuf = node_mmap(NULL, SIZE, PROT_READ, MAP_SHARED, fd, 0);
 
     (void)state;
-    expect_refusal(drm, -EOPNOTSUPP, PEERVMA_REASON_NOT_DMABUF, -EACCES,
-                   PEERVMA_REASON_READ_ONLY);
-    expect_refusal(dmabuf, -EACCES, PEERVMA_REASON_READ_ONLY, -EACCES,
-                   PEERVMA_REASON_READ_ONLY);
+    expect_refused(drm, -EACCES, PEERVMA_REASON_READ_ONLY);
+    expect_refusal("fd", -EOPNOTSUPP, PEERVMA_REASON_NOT_DMABUF);
+    expect_refusal("drm", -EACCES, PEERVMA_REASON_READ_ONLY);
+    expect_refused(dmabuf, -EACCES, PEERVMA_REASON_READ_ONLY);
+    expect_refusal("fd", -EACCES, PEERVMA_REASON_READ_ONLY);
     /* No report tells of it, but an export asks. */
     assert_int_equal(0, mprotect(buffer.ptr, SIZE, PROT_READ));
-    expect_refusal(buffer.ptr, -EOPNOTSUPP, PEERVMA_REASON_NOT_DMABUF, -EACCES,
-                   PEERVMA_REASON_READ_ONLY);
+    expect_refused(buffer.ptr, -EACCES, PEERVMA_REASON_READ_ONLY);
+    expect_refusal("drm", -EACCES, PEERVMA_REASON_READ_ONLY);
     node_munmap(drm, SIZE);
     node_munmap(dmabuf, SIZE);
     close(fd);
@@ -240,7 +325,6 @@ static void a_range_beyond_its_mapping_is_not_exported(void **state)
 {
     softaccel_buffer_t buffer = node_buffer();
     char *ptr = buffer.ptr;
-    peervma_refusals_t refusals;
     peervma_export_t export;
 
     (void)state;
@@ -290,7 +374,6 @@ static void without_descriptors_it_is_refused_and_nothing_leaks(void **state)
     softaccel_buffer_t buffer = node_buffer();
     int spare[128], count = 0;
     struct rlimit limit, few;
-    peervma_refusals_t refusals;
     peervma_export_t export;
     unsigned before;
 
@@ -306,9 +389,7 @@ static void without_descriptors_it_is_refused_and_nothing_leaks(void **state)
     assert_in_range(count, 1, 127);
     assert_true(peervma_region_export(context, buffer.ptr, SIZE, &export,
                                       &refusals) < 0);
-    if (node_module == MODULE_USABLE) {
-        assert_int_equal(-EMFILE, refusals.refusal[refusals.count - 1].error);
-    }
+    expect_refusal("drm", -EMFILE, PEERVMA_REASON_SYSTEM);
     while (count > 0) {
         close(spare[--count]);
     }
@@ -330,11 +411,9 @@ static void no_export_touches_the_memory(void **state)
     assert_int_equal(0,
                      peervma_region_export(context, part, PAGE, &export, NULL));
     close(export.fd);
-    if (node_module == MODULE_USABLE) {
-        assert_int_equal(
-            0, peervma_region_export(context, buffer.ptr, SIZE, &export, NULL));
-        close(export.fd);
-    }
+    assert_int_equal(
+        0, peervma_region_export(context, buffer.ptr, SIZE, &export, NULL));
+    close(export.fd);
     assert_int_equal(0, softaccel_info(node_device(), &after));
     assert_int_equal(before.cpu_faults, after.cpu_faults);
     node_munmap(part, 2 * PAGE);
@@ -347,7 +426,11 @@ static void no_export_touches_the_memory(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_drm_mapping_is_exported_by_the_kernel),
+        TEST(a_drm_mapping_is_exported_by_its_node),
+        TEST(an_export_leaves_the_handles_alone),
+        TEST(a_drm_mapping_without_its_node_is_exported_by_the_kernel),
+        TEST(a_drm_mapping_without_its_handle_is_not_exported),
+        TEST(one_object_of_many_is_found),
         TEST(a_dmabuf_that_is_open_is_exported_by_its_descriptor),
         TEST(the_rest_of_a_mapping_keeps_its_offset),
         TEST(a_dmabuf_that_is_closed_is_exported_by_the_kernel),

@@ -114,6 +114,7 @@ static void what_allows_less_than_a_dmabuf_is_refused(void **state)
         fd = fake_dmabuf(&fake, cases[i].perms, 0x4000, O_RDWR, "20000-24000");
         assert_int_equal(-ENODEV, export_range(0x20000, 1));
         expect_refusal("fd", cases[i].error, cases[i].reason);
+        expect_refusal("drm", -EOPNOTSUPP, PEERVMA_REASON_NOT_DRM);
         expect_refusal("kernel", -ENODEV, PEERVMA_REASON_NO_MODULE);
         expect_untouched();
         close(fd);
@@ -243,12 +244,13 @@ static void only_vfio_mappings_are_vfios(void **state)
     expect_refusal("vfio", -EOPNOTSUPP, PEERVMA_REASON_NOT_VFIO);
 }
 
-static void a_drm_mapping_needs_the_module(void **state)
+static void a_drm_mapping_needs_the_node_or_the_module(void **state)
 {
     (void)state;
     fake_maps(&fake, "20000-24000 rw-s 0 00:06 300 /dev/dri/renderD128\n");
     assert_int_equal(-ENODEV, export_range(0x20000, 0x4000));
     expect_refusal("fd", -EOPNOTSUPP, PEERVMA_REASON_NOT_DMABUF);
+    expect_refusal("drm", -EBADF, PEERVMA_REASON_NO_NODE);
     expect_refusal("kernel", -ENODEV, PEERVMA_REASON_NO_MODULE);
     expect_untouched();
 
@@ -366,7 +368,7 @@ int main(void)
         TEST(a_vfio_group_mapping_needs_the_module),
         TEST(a_vfio_device_that_nobody_holds_is_refused),
         TEST(only_vfio_mappings_are_vfios),
-        TEST(a_drm_mapping_needs_the_module),
+        TEST(a_drm_mapping_needs_the_node_or_the_module),
         TEST(a_file_that_is_not_the_module_does_no_harm),
         TEST(a_range_that_leaves_its_mapping_is_refused),
         TEST(memory_that_is_no_devices_is_not_exported),

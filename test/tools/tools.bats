@@ -87,7 +87,7 @@ line_has() {
     run on 0 peervma explain "$pid"
     [ "$status" -eq 0 ]
     [ "$(wc -l <<<"$output")" -eq 4 ]
-    line_has "$drm-.* 64 KiB +drm +softaccel +0000:00:05.0 +rws" " kernel "
+    line_has "$drm-.* 64 KiB +drm +softaccel +0000:00:05.0 +rws" " drm "
     line_has "$dmabuf-.* 64 KiB +dma-buf .* rws" " fd "
     line_has "$readable-.* 64 KiB +drm .* r-s" "PROT_READ | PROT_WRITE"
 }
@@ -107,7 +107,8 @@ line_has() {
     node_setup module off
     run on 0 peervma explain "$pid"
     [ "$status" -eq 0 ]
-    line_has "$drm-" "modprobe peervma"
+    line_has "$drm-" " drm "
+    line_has "$readable-" "modprobe peervma"
     line_has "$dmabuf-" " fd "
     node_setup module on
 }

@@ -57,21 +57,33 @@ static void classify_char(const struct peervma_view *view,
         class->unsure = true;
     } else if (strcmp(subsystem, "uio") == 0) {
         class->kind = PEERVMA_KIND_BAR;
+        class->cache = PEERVMA_CACHE_UNCACHED;
     } else if (strcmp(subsystem, "vfio-dev") == 0) {
         class->kind = PEERVMA_KIND_VFIO;
+        class->cache = PEERVMA_CACHE_UNCACHED;
     } else {
         class->unsure = true;
     }
 }
 
-/* .../0000:00:04.0/resource2_wc; the digit keeps "resource" itself out. */
+/*
+ * .../0000:00:04.0/resource2_wc; the digit keeps "resource" itself out. Or
+ * .../0000:00:04.0/p2pmem/allocate, p2pdma memory of one of its BARs.
+ */
 static void classify_sysfs(const char *path, struct peervma_class *class)
 {
     const char *name = peervma_path_tail(path, 1);
+    bool whole =
+        starts_with(name, "resource") && name[8] >= '0' && name[8] <= '9';
+    bool part = strcmp(peervma_path_tail(path, 2), "p2pmem/allocate") == 0;
 
-    if (starts_with(name, "resource") && name[8] >= '0' && name[8] <= '9' &&
-        peervma_pci_parse(peervma_path_tail(path, 2), &class->pci)) {
+    if ((whole || part) &&
+        peervma_pci_parse(peervma_path_tail(path, part ? 3 : 2), &class->pci)) {
         class->kind = PEERVMA_KIND_BAR;
+    }
+    if (class->kind == PEERVMA_KIND_BAR && whole) {
+        class->cache = ends_with(name, "_wc") ? PEERVMA_CACHE_WRITE_COMBINING
+                                              : PEERVMA_CACHE_UNCACHED;
     }
 }
 
@@ -99,6 +111,7 @@ void peervma_classify(const struct peervma_view *view,
         class.kind = PEERVMA_KIND_DMABUF;
     } else if (starts_with(vma->path, VFIO_PREFIX)) {
         class.kind = PEERVMA_KIND_VFIO;
+        class.cache = PEERVMA_CACHE_UNCACHED;
     } else if (starts_with(vma->path, I915_PREFIX)) {
         class.kind = PEERVMA_KIND_DRM;
     } else {

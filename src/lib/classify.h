@@ -13,6 +13,7 @@ struct peervma_class {
     bool unsure;       /* kind is NONE, but peervma.ko may know better */
     dev_t device;      /* of the node mapped; 0: none, or not known */
     peervma_pci_t pci; /* of the device mapped */
+    peervma_cache_t cache;
 };
 
 /* Is it the number of a DRM or accel node? */

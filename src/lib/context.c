@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "declared.h"
+
 static int live_create(struct peervma_live **live_p)
 {
     struct peervma_live *live;
@@ -93,6 +95,8 @@ void peervma_context_close(peervma_context_t *context)
         return;
     }
 
+    peervma_declared_forget(context);
+    peervma_region_map_destroy(context->declared);
     peervma_module_close(&context->module);
     peervma_region_map_destroy(context->map);
     munmap(context->live, sizeof(*context->live));
@@ -107,6 +111,7 @@ int peervma_context_enter_child(peervma_context_t *context)
 
     pthread_mutex_lock(&live->mutex);
     if (!live->ready) {
+        peervma_declared_forget(context);
         peervma_maps_close(&context->maps);
         ret = peervma_maps_open(&context->view, &context->maps);
         if (ret == 0) {
@@ -114,6 +119,22 @@ int peervma_context_enter_child(peervma_context_t *context)
         }
     }
     pthread_mutex_unlock(&live->mutex);
+    return ret;
+}
+
+int peervma_context_exports(const peervma_context_t *context,
+                            unsigned *reason_p)
+{
+    unsigned reason = PEERVMA_REASON_NONE;
+    int ret = -EINVAL;
+
+    if (context != NULL) {
+        ret = context->module.error;
+        reason = peervma_module_reason(&context->module);
+    }
+    if (reason_p != NULL) {
+        *reason_p = reason;
+    }
     return ret;
 }
 

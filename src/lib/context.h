@@ -24,6 +24,8 @@ struct peervma_live {
     struct peervma_notify notify;
 };
 
+struct peervma_declaration;
+
 struct peervma_context {
     struct peervma_view view;
     struct peervma_module module;
@@ -31,6 +33,8 @@ struct peervma_context {
     struct peervma_live *live;
     struct peervma_region_map *map; /* NULL: lookups ask the kernel */
     uint64_t generation;            /* the last one given to a region of it */
+    struct peervma_region_map *declared;      /* NULL: nothing ever was */
+    struct peervma_declaration *declarations; /* of the same ranges */
     uintptr_t page_size;
 };
 

@@ -74,6 +74,7 @@ int peervma_describe(const struct peervma_context *context,
         .kind = class.kind,
         .prot = vma->prot & (PROT_READ | PROT_WRITE),
         .pci = class.pci,
+        .cache = class.cache,
     };
     if (context->view.own) {
         ask_module(&context->module, vma, region_p);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 
+#include "declared.h"
 #include "describe.h"
 #include "provider.h"
+
+#define MAX_ALIGNMENT (1ULL << 30)
 
 static void add_refusal(peervma_refusals_t *refusals,
                         const struct peervma_provider *provider, int error,
@@ -62,6 +65,9 @@ static int export_range(peervma_context_t *context, uintptr_t address,
         return ret;
     }
     ret = peervma_mapping_at(context, address, &vma, &region);
+    if (ret == -ENOENT) {
+        return peervma_declared_export(context, address, length, export_p);
+    }
     if (ret != 0) {
         return ret;
     }
@@ -69,6 +75,18 @@ static int export_range(peervma_context_t *context, uintptr_t address,
         return -ERANGE;
     }
     return climb(&request, export_p, refusals);
+}
+
+/* By what an address and its offset in the dma-buf are aligned alike. */
+static uint64_t alignment(uintptr_t address, uint64_t offset,
+                          uintptr_t page_size)
+{
+    uint64_t size = page_size;
+
+    while (size < MAX_ALIGNMENT && (address ^ offset) % (2 * size) == 0) {
+        size *= 2;
+    }
+    return size;
 }
 
 int peervma_region_export(peervma_context_t *context, const void *address,
@@ -81,6 +99,10 @@ int peervma_region_export(peervma_context_t *context, const void *address,
     if (context != NULL && length != 0 && export_p != NULL) {
         ret = export_range(context, (uintptr_t)address, length, export_p,
                            &refusals);
+    }
+    if (ret == 0) {
+        export_p->alignment =
+            alignment((uintptr_t)address, export_p->offset, context->page_size);
     }
     if (refusals_p != NULL) {
         *refusals_p = refusals;

@@ -13,6 +13,7 @@
 #include <errno.h>
 
 #include "context.h"
+#include "declared.h"
 #include "describe.h"
 
 /* Ranges that the kernel has to be asked for; the last takes in the rest. */
@@ -185,28 +186,51 @@ int peervma_region_lookup(peervma_context_t *context, const void *address,
         return ret;
     }
 
+    ret = -EAGAIN;
     if (context->map != NULL) {
         ret = read_map(context, peervma_region_map_find, (uintptr_t)address,
                        region_p);
-        if (ret != -EAGAIN) {
-            return ret;
-        }
     }
-    return peervma_mapping_at(context, (uintptr_t)address, NULL, region_p);
+    if (ret == -EAGAIN) {
+        ret = peervma_mapping_at(context, (uintptr_t)address, NULL, region_p);
+    }
+    if (ret == -ENOENT && peervma_declared_map(context) != NULL) {
+        ret = peervma_declared_find(context, (uintptr_t)address, region_p);
+    }
+    return ret;
 }
 
 struct foreach_walk {
+    peervma_context_t *context;
     int (*cb)(const peervma_region_t *region, void *arg);
     void *arg;
+    uintptr_t declared; /* where to look for the next declared region */
 };
+
+/* Those declared regions that begin before `end`. */
+static int foreach_declared(struct foreach_walk *walk, uintptr_t end)
+{
+    peervma_region_t region;
+    int ret = 0;
+
+    while (ret == 0 &&
+           peervma_declared_next(walk->context, walk->declared, &region) == 0 &&
+           region.base < end) {
+        walk->declared = region.base + region.length;
+        ret = walk->cb(&region, walk->arg);
+    }
+    return ret;
+}
 
 static int foreach_mapping(const struct peervma_vma *vma,
                            const peervma_region_t *region, void *arg)
 {
-    const struct foreach_walk *walk = arg;
+    struct foreach_walk *walk = arg;
+    int ret;
 
     (void)vma;
-    return walk->cb(region, walk->arg);
+    ret = foreach_declared(walk, region->base);
+    return ret != 0 ? ret : walk->cb(region, walk->arg);
 }
 
 static int foreach_from(const peervma_context_t *context, uintptr_t address,
@@ -232,7 +256,7 @@ static int foreach_region(peervma_context_t *context, struct foreach_walk *walk)
             return ret == -ENOENT ? 0 : ret;
         }
         address = region.base + region.length;
-        ret = walk->cb(&region, walk->arg);
+        ret = foreach_mapping(NULL, &region, walk);
     } while (ret == 0);
     return ret;
 }
@@ -241,7 +265,7 @@ int peervma_region_foreach(peervma_context_t *context,
                            int (*cb)(const peervma_region_t *region, void *arg),
                            void *arg)
 {
-    struct foreach_walk walk = {.cb = cb, .arg = arg};
+    struct foreach_walk walk = {.context = context, .cb = cb, .arg = arg};
     int ret;
 
     if (context == NULL || cb == NULL) {
@@ -252,8 +276,9 @@ int peervma_region_foreach(peervma_context_t *context,
         return ret;
     }
 
-    return context->map != NULL ? foreach_region(context, &walk)
-                                : foreach_from(context, 0, &walk);
+    ret = context->map != NULL ? foreach_region(context, &walk)
+                               : foreach_from(context, 0, &walk);
+    return ret != 0 ? ret : foreach_declared(&walk, UINTPTR_MAX);
 }
 
 static void report(peervma_context_t *context, const void *address,

@@ -43,14 +43,22 @@ typedef struct peervma_context peervma_context_t;
 
 /** Who owns the memory behind a mapping. */
 typedef enum peervma_kind {
-    PEERVMA_KIND_NONE = 0,   /**< not device memory */
-    PEERVMA_KIND_DMABUF = 1, /**< mapping of a dma-buf */
-    PEERVMA_KIND_DRM = 2,    /**< mapping of a DRM or accel node */
-    PEERVMA_KIND_BAR = 3,    /**< mapping of a PCI BAR (sysfs, uio) */
-    PEERVMA_KIND_DRIVER = 4, /**< a driver registered with peervma.ko */
-    PEERVMA_KIND_VFIO = 5,   /**< mapping of a VFIO device */
-    PEERVMA_KIND_OTHER = 6   /**< device memory that only the kernel knows */
+    PEERVMA_KIND_NONE = 0,     /**< not device memory */
+    PEERVMA_KIND_DMABUF = 1,   /**< mapping of a dma-buf */
+    PEERVMA_KIND_DRM = 2,      /**< mapping of a DRM or accel node */
+    PEERVMA_KIND_BAR = 3,      /**< mapping of a PCI BAR (sysfs, uio) */
+    PEERVMA_KIND_DRIVER = 4,   /**< a driver registered with peervma.ko */
+    PEERVMA_KIND_VFIO = 5,     /**< mapping of a VFIO device */
+    PEERVMA_KIND_OTHER = 6,    /**< device memory that only the kernel knows */
+    PEERVMA_KIND_DECLARED = 32 /**< no mapping: peervma_region_declare() */
 } peervma_kind_t;
+
+/** How the CPU's caches treat a mapping. */
+typedef enum peervma_cache {
+    PEERVMA_CACHE_UNKNOWN = 0, /**< as its driver likes: ask that */
+    PEERVMA_CACHE_UNCACHED = 1,
+    PEERVMA_CACHE_WRITE_COMBINING = 2
+} peervma_cache_t;
 
 /** A PCI device. */
 typedef struct peervma_pci {
@@ -72,6 +80,7 @@ typedef struct peervma_region {
     int prot;      /**< PROT_READ | PROT_WRITE; see below */
     int numa_node; /**< of the device; -1: none or not known */
     peervma_pci_t pci;
+    peervma_cache_t cache; /**< told by sysfs, UIO and VFIO only */
     uint64_t reserved[4];
 } peervma_region_t;
 
@@ -84,7 +93,8 @@ typedef struct peervma_exported {
     uint64_t offset;      /**< of the range's first byte in the dma-buf */
     uint64_t object_size; /**< bytes in the dma-buf */
     const char *provider; /**< who gave it; static string */
-    uint64_t reserved[2];
+    uint64_t alignment;   /**< bytes; see peervma_region_export() */
+    uint64_t reserved[1];
 } peervma_export_t;
 
 /**
@@ -127,7 +137,8 @@ typedef struct peervma_refusals {
  * Open a context.
  *
  * It opens /dev/peervma if that can be opened, and remembers why if not; a
- * machine without it is no error. A context holds at most two descriptors.
+ * machine without it is no error. A context holds at most two descriptors, and
+ * one for each declaration.
  *
  * @param [in]  flags      PEERVMA_CONTEXT_*.
  * @param [out] context_p  The context; peervma_context_close() frees it.
@@ -203,6 +214,10 @@ int peervma_region_foreach(peervma_context_t *context,
  *
  * The dma-buf stays valid after munmap() as far as its exporter lets it.
  *
+ * `alignment` is the largest power of two, from the page size to 1 GiB, by
+ * which `offset` and the address differ by a multiple: so large can the pages
+ * be with which a NIC maps the range.
+ *
  * @param [in]  context     Context.
  * @param [in]  address     First byte.
  * @param [in]  length      Bytes, not zero.
@@ -218,6 +233,67 @@ int peervma_region_foreach(peervma_context_t *context,
 int peervma_region_export(peervma_context_t *context, const void *address,
                           size_t length, peervma_export_t *export_p,
                           peervma_refusals_t *refusals_p);
+
+/**
+ * Whether exports can be counted on: whether /dev/peervma can be asked, which
+ * needs nothing of the program. Without it a range is exported only while the
+ * program holds what the mapping was made of, see peervma_region_export(), and
+ * a declared one always.
+ *
+ * @param [in]  context   Context.
+ * @param [out] reason_p  Why not, for peervma_reason_string(); always written.
+ *                        May be NULL.
+ *
+ * @return 0; -EINVAL (NULL); else the errno of opening /dev/peervma when the
+ *         context was opened, -ENODEV if there is none.
+ */
+int peervma_context_exports(const peervma_context_t *context,
+                            unsigned *reason_p);
+
+/**
+ * Declare a range of addresses that no mapping tells of to be bytes
+ * [offset, offset + length) of a dma-buf: for runtimes that give pointers into
+ * device memory without mapping it. Lookups then find a region of
+ * PEERVMA_KIND_DECLARED, with `prot` 0 as the CPU has no access, and its
+ * exports are copies of the descriptor.
+ *
+ * Whether something is mapped in the range is asked of the kernel once: device
+ * memory must not be; of other mappings, reserved address space for instance,
+ * the caller must know what they are. A mapping of device memory that is made
+ * there later goes before the declaration. munmap() does not end it.
+ *
+ * @param [in] context  Context.
+ * @param [in] address  First byte.
+ * @param [in] length   Bytes, not zero.
+ * @param [in] fd       The dma-buf. Stays the caller's, who may close it: the
+ *                      context takes a descriptor of its own for each
+ *                      declaration, O_CLOEXEC.
+ * @param [in] offset   Of @a address in the dma-buf; with @a address it must
+ *                      be in the same place of a page.
+ *
+ * A forked child has none of its parent's declarations.
+ *
+ * @return 0; -EINVAL (NULL, length zero, the range wraps, not in the same
+ *         place of a page, fd is no dma-buf); -EBADF (fd is not open);
+ *         -ERANGE (the range leaves the dma-buf); -EEXIST (a byte is declared
+ *         already, or of a device memory mapping); -EMFILE; -ENOMEM; else the
+ *         errno of reading /proc/self/maps.
+ */
+int peervma_region_declare(peervma_context_t *context, const void *address,
+                           size_t length, int fd, uint64_t offset);
+
+/**
+ * Take a declaration back, all of it. dma-bufs exported of it stay open.
+ * peervma_context_close() does so for all that are left.
+ *
+ * @param [in] context  Context.
+ * @param [in] address  As declared.
+ * @param [in] length   As declared.
+ *
+ * @return 0; -ENOENT (no such declaration); -EINVAL (NULL).
+ */
+int peervma_region_undeclare(peervma_context_t *context, const void *address,
+                             size_t length);
 
 /**
  * Copy to device memory by the CPU, which is the only thing to do for memory
@@ -310,6 +386,9 @@ const char *peervma_reason_string(unsigned reason);
 
 /** A word for a kind: "dma-buf", "drm", ...; static, never NULL. */
 const char *peervma_kind_string(peervma_kind_t kind);
+
+/** A word for a peervma_cache_t: "uncached", ...; static, never NULL. */
+const char *peervma_cache_string(peervma_cache_t cache);
 
 /** The library's version, "0.1.0"; static. */
 const char *peervma_version_string(void);

@@ -129,6 +129,21 @@ const char *peervma_kind_string(peervma_kind_t kind)
         return "vfio";
     case PEERVMA_KIND_OTHER:
         return "other";
+    case PEERVMA_KIND_DECLARED:
+        return "declared";
+    }
+    return "unknown";
+}
+
+const char *peervma_cache_string(peervma_cache_t cache)
+{
+    switch (cache) {
+    case PEERVMA_CACHE_UNCACHED:
+        return "uncached";
+    case PEERVMA_CACHE_WRITE_COMBINING:
+        return "write-combining";
+    case PEERVMA_CACHE_UNKNOWN:
+        break;
     }
     return "unknown";
 }

@@ -66,28 +66,14 @@ void uct_peervma_explain_left_out(const char *transports)
              transports);
 }
 
-static unsigned open_reason(int error)
-{
-    switch (-error) {
-    case ENOENT:
-    case ENXIO:
-    case ENODEV:
-        return PEERVMA_REASON_NO_MODULE;
-    case EACCES:
-    case EPERM:
-        return PEERVMA_REASON_NO_PERMISSION;
-    default:
-        return PEERVMA_REASON_SYSTEM;
-    }
-}
-
-void uct_peervma_explain_no_export(const peervma_region_t *region, int error)
+void uct_peervma_explain_no_export(const peervma_region_t *region, int error,
+                                   unsigned reason)
 {
     say_once(ONCE_NO_EXPORT,
              "device memory 0x%" PRIxPTR "-0x%" PRIxPTR " is not zero-copy: "
              "/dev/peervma: %s: %s",
              region->base, region->base + region->length, strerror(-error),
-             peervma_reason_string(open_reason(error)));
+             peervma_reason_string(reason));
 }
 
 /* The kernel's reasons are small numbers, the library's begin at 256. */

@@ -17,7 +17,8 @@ void uct_peervma_explain_out(const char *reason);
 void uct_peervma_explain_left_out(const char *transports);
 
 /* No mapping can be exported: opening /dev/peervma gave `error` (< 0). */
-void uct_peervma_explain_no_export(const peervma_region_t *region, int error);
+void uct_peervma_explain_no_export(const peervma_region_t *region, int error,
+                                   unsigned reason);
 
 /* This range was refused as a dma-buf. */
 void uct_peervma_explain_refused(const void *address, size_t length, int error,

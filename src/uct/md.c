@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "md.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -111,7 +109,8 @@ static ucs_status_t md_mem_query(uct_md_h tl_md, const void *address,
     }
 
     if (md->export_error != 0) {
-        uct_peervma_explain_no_export(&region, md->export_error);
+        uct_peervma_explain_no_export(&region, md->export_error,
+                                      md->export_reason);
     }
     if (is_beyond(&region, address, length)) {
         uct_peervma_explain_beyond(address, length, &region);
@@ -246,19 +245,6 @@ static const uct_md_ops_t md_ops = {.close = md_close,
                                     .mem_elem_pack = md_mem_elem_pack,
                                     .mem_elem_release = md_mem_elem_release};
 
-/* UCP decides at its start how device memory may travel, when there may be no
- * mapping yet to try an export with. */
-static int export_error(void)
-{
-    int fd = open("/dev/peervma", O_RDWR | O_CLOEXEC);
-
-    if (fd < 0) {
-        return -errno;
-    }
-    close(fd);
-    return 0;
-}
-
 ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
                                  const uct_md_config_t *tl_config,
                                  uct_md_h *md_p)
@@ -283,7 +269,9 @@ ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
     }
     md->super.ops = &md_ops;
     md->super.component = component;
-    md->export_error = export_error();
+    /* UCP decides at its start how device memory may travel, when there may be
+     * no mapping yet to try an export with. */
+    md->export_error = peervma_context_exports(md->context, &md->export_reason);
     md->has_iface = 0;
     *md_p = &md->super;
     return UCS_OK;

@@ -15,8 +15,9 @@
 typedef struct {
     uct_md_t super;
     peervma_context_t *context;
-    int export_error; /* no mapping can be exported; < 0 */
-    int has_iface;    /* UCX opened one, sooner or later */
+    int export_error;       /* exports cannot be counted on; < 0 */
+    unsigned export_reason; /* then: why */
+    int has_iface;          /* UCX opened one, sooner or later */
 } uct_peervma_md_t;
 
 typedef struct {

@@ -124,8 +124,32 @@ static void a_dmabuf_is_in_no_folder(void **state)
     assert_int_equal(PEERVMA_KIND_DMABUF, classify("/dmabuf:x", 6).kind);
 }
 
+static void p2pdma_memory_is_of_the_device_above(void **state)
+{
+    static const char path[] =
+        "/sys/devices/pci0000:00/0000:00:09.0/p2pmem/allocate";
+    static const char none[] = "/sys/devices/platform/p2pmem/allocate";
+    struct peervma_file file = {
+        .mode = S_IFREG,
+        .inode = 9,
+        .fs_magic = SYSFS_MAGIC,
+    };
+    struct peervma_class class;
+
+    (void)state;
+    fake_identify(path, &file);
+    fake_identify(none, &file);
+    class = classify(path, 9);
+    assert_int_equal(PEERVMA_KIND_BAR, class.kind);
+    assert_int_equal(1, class.pci.valid);
+    assert_int_equal(9, class.pci.device);
+    assert_int_equal(PEERVMA_CACHE_UNKNOWN, class.cache);
+    assert_int_equal(PEERVMA_KIND_NONE, classify(none, 9).kind);
+}
+
 static void a_bar_is_a_resource_in_sysfs(void **state)
 {
+    static const char uc[] = "/sys/devices/pci0000:00/0000:00:04.0/resource0";
     static const char wc[] =
         "/sys/devices/pci0000:00/0000:00:04.0/resource2_wc";
     static const char all[] = "/sys/devices/pci0000:00/0000:00:04.0/resource";
@@ -140,6 +164,9 @@ static void a_bar_is_a_resource_in_sysfs(void **state)
 
     (void)state;
     fake_identify(wc, &file);
+    fake_identify(uc, &file);
+    assert_int_equal(PEERVMA_CACHE_UNCACHED, classify(uc, 9).cache);
+    assert_int_equal(PEERVMA_CACHE_WRITE_COMBINING, classify(wc, 9).cache);
     fake_identify(all, &file);
     fake_identify(other, &file);
     file.fs_magic = EXT4_SUPER_MAGIC;
@@ -244,6 +271,7 @@ int main(void)
         TEST(a_usb_node_does_not_belong_to_its_bridge),
         TEST(a_dmabuf_is_in_no_folder),
         TEST(a_bar_is_a_resource_in_sysfs),
+        TEST(p2pdma_memory_is_of_the_device_above),
         TEST(uio_and_vfio_are_known_by_subsystem_or_name),
         TEST(ordinary_files_are_none),
         TEST(a_replaced_node_is_left_to_the_module),

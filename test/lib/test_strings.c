@@ -58,6 +58,12 @@ static void the_kinds_are_those_of_the_kernel(void **state)
     assert_int_equal(PEERVMA_VMA_OTHER, PEERVMA_KIND_OTHER);
     assert_string_equal("dma-buf", peervma_kind_string(PEERVMA_KIND_DMABUF));
     assert_string_equal("drm", peervma_kind_string(PEERVMA_KIND_DRM));
+    assert_string_equal("declared", peervma_kind_string(PEERVMA_KIND_DECLARED));
+    assert_string_equal("uncached",
+                        peervma_cache_string(PEERVMA_CACHE_UNCACHED));
+    assert_string_equal("write-combining",
+                        peervma_cache_string(PEERVMA_CACHE_WRITE_COMBINING));
+    assert_string_equal("unknown", peervma_cache_string((peervma_cache_t)77));
 }
 
 static void the_version_is_the_packages(void **state)

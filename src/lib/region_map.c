@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "region_search.h"
+
 /* A region as it is kept, without the reserved fields. */
 #define ENTRY_BYTES offsetof(peervma_region_t, reserved)
 #define ENTRY_WORDS (ENTRY_BYTES / sizeof(unsigned long))
@@ -22,31 +24,103 @@ _Static_assert(ENTRY_BYTES % sizeof(unsigned long) == 0,
 /* Pages are made usable in steps that are whole pages on every machine. */
 #define STEP 65536
 #define STEP_REGIONS (STEP / sizeof(uintptr_t))
-#define KEYS_OFFSET STEP
-#define ENTRIES_OFFSET \
-    (KEYS_OFFSET + PEERVMA_REGION_MAP_CAPACITY * sizeof(uintptr_t))
-#define MAP_BYTES \
-    (ENTRIES_OFFSET + PEERVMA_REGION_MAP_CAPACITY * sizeof(struct entry))
+#define MAX_BUCKETS 32768U /* whole steps of them */
+#define BUCKET_KEYS 8U
+#define LEVEL_1_KEYS (PEERVMA_REGION_MAP_CAPACITY >> PEERVMA_NODE_SHIFT)
+#define BUCKETS_OFFSET (STEP + LEVEL_1_KEYS * sizeof(uintptr_t))
+#define KEYS_OFFSET (BUCKETS_OFFSET + MAX_BUCKETS * sizeof(uint32_t))
+/* With a step behind, as the keys of a bucket are read BUCKET_KEYS at a time.
+ */
+#define PLACES (PEERVMA_REGION_MAP_CAPACITY + STEP_REGIONS)
+#define ENTRIES_OFFSET (KEYS_OFFSET + PLACES * sizeof(uintptr_t))
+#define MAP_BYTES (ENTRIES_OFFSET + PLACES * sizeof(struct entry))
 
 /*
  * At KEYS_OFFSET behind it lie the regions' first addresses, from high to low:
  * the kernel places a mapping below the ones it has, so most go to the end. At
  * ENTRIES_OFFSET lie the regions in the same order.
+ *
+ * They are found through buckets, equal pieces of the address space between the
+ * first and the last key: at BUCKETS_OFFSET lies how many keys are above each.
+ * Mappings mostly lie close together, so few are in one. Where they do not, and
+ * while a change is being made, they are searched as a tree: level 0 are the
+ * keys in nodes of 16, and each level above has the first key of each node
+ * below. Unused places are zero. So a key that a reader finds there is, or was,
+ * that of a node with pages, and a search is safe at any moment, if not right.
  */
 struct peervma_region_map {
     unsigned sequence; /* odd while it is being changed */
+    unsigned depth;    /* the level whose first node is all of it */
+    unsigned shift;    /* of an address to its bucket; 0: there are none */
+    unsigned last;     /* the last bucket */
+    uintptr_t top;     /* the first key, from which buckets are counted */
     size_t count;
     size_t usable; /* regions that there are pages for */
+    uintptr_t level_4[LEVEL_1_KEYS >> 3 * PEERVMA_NODE_SHIFT]
+        __attribute__((aligned(64)));
+    uintptr_t level_3[LEVEL_1_KEYS >> 2 * PEERVMA_NODE_SHIFT];
+    uintptr_t level_2[LEVEL_1_KEYS >> PEERVMA_NODE_SHIFT];
 };
+
+#define LEVELS 5
+
+_Static_assert(sizeof(struct peervma_region_map) <= STEP,
+               "it ends before level 1");
+_Static_assert(PEERVMA_REGION_MAP_CAPACITY == 1U << LEVELS * PEERVMA_NODE_SHIFT,
+               "the topmost level is a node");
 
 static uintptr_t *map_keys(const struct peervma_region_map *map)
 {
     return (uintptr_t *)((char *)map + KEYS_OFFSET);
 }
 
+static uint32_t *map_buckets(const struct peervma_region_map *map)
+{
+    return (uint32_t *)((char *)map + BUCKETS_OFFSET);
+}
+
+static uintptr_t *map_level(const struct peervma_region_map *map,
+                            unsigned level)
+{
+    switch (level) {
+    case 0:
+        return map_keys(map);
+    case 1:
+        return (uintptr_t *)((char *)map + STEP);
+    case 2:
+        return (uintptr_t *)map->level_2;
+    case 3:
+        return (uintptr_t *)map->level_3;
+    default:
+        return (uintptr_t *)map->level_4;
+    }
+}
+
 static struct entry *map_entries(const struct peervma_region_map *map)
 {
     return (struct entry *)((char *)map + ENTRIES_OFFSET);
+}
+
+static int map_reserve(struct peervma_region_map *map, size_t count)
+{
+    char *keys = (char *)(map_keys(map) + map->usable);
+    char *entries = (char *)(map_entries(map) + map->usable);
+
+    if (count > PEERVMA_REGION_MAP_CAPACITY) {
+        return -ENOMEM;
+    }
+    if (count + BUCKET_KEYS <= map->usable) {
+        return 0;
+    }
+    /* A change adds two regions at most, so one step is enough. */
+    if (mprotect(keys, STEP, PROT_READ | PROT_WRITE) != 0 ||
+        mprotect(entries, STEP_REGIONS * sizeof(struct entry),
+                 PROT_READ | PROT_WRITE) != 0) {
+        return -ENOMEM;
+    }
+
+    map->usable += STEP_REGIONS;
+    return 0;
 }
 
 int peervma_region_map_create(struct peervma_region_map **map_p)
@@ -58,7 +132,8 @@ int peervma_region_map_create(struct peervma_region_map **map_p)
         return -ENOMEM;
     }
     if (madvise(map, MAP_BYTES, MADV_WIPEONFORK) != 0 ||
-        mprotect(map, STEP, PROT_READ | PROT_WRITE) != 0) {
+        mprotect(map, KEYS_OFFSET, PROT_READ | PROT_WRITE) != 0 ||
+        map_reserve(map, 0) != 0) { /* a search reads a node of keys */
         munmap(map, MAP_BYTES);
         return -ENOMEM;
     }
@@ -72,26 +147,6 @@ void peervma_region_map_destroy(struct peervma_region_map *map)
     if (map != NULL) {
         munmap(map, MAP_BYTES);
     }
-}
-
-static int map_reserve(struct peervma_region_map *map, size_t count)
-{
-    char *keys = (char *)(map_keys(map) + map->usable);
-    char *entries = (char *)(map_entries(map) + map->usable);
-
-    if (count <= map->usable) {
-        return 0;
-    }
-    /* A change adds two regions at most, so one step is enough. */
-    if (count > PEERVMA_REGION_MAP_CAPACITY ||
-        mprotect(keys, STEP, PROT_READ | PROT_WRITE) != 0 ||
-        mprotect(entries, STEP_REGIONS * sizeof(struct entry),
-                 PROT_READ | PROT_WRITE) != 0) {
-        return -ENOMEM;
-    }
-
-    map->usable += STEP_REGIONS;
-    return 0;
 }
 
 /*
@@ -158,11 +213,6 @@ void peervma_region_map_begin(struct peervma_region_map *map)
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
-void peervma_region_map_end(struct peervma_region_map *map)
-{
-    __atomic_store_n(&map->sequence, map->sequence + 1, __ATOMIC_RELEASE);
-}
-
 /* False if a change is under way. */
 static bool read_begin(const struct peervma_region_map *map,
                        unsigned *sequence_p)
@@ -183,60 +233,179 @@ size_t peervma_region_map_count(const struct peervma_region_map *map)
     return __atomic_load_n(&map->count, __ATOMIC_ACQUIRE);
 }
 
-/*
- * The index of the highest region that begins at `address` or below. Without a
- * branch that depends on the keys, which nobody could predict.
- */
+/* Search the levels. */
+static inline __attribute__((always_inline)) size_t map_search_levels(
+    const struct peervma_region_map *map, uintptr_t address,
+    peervma_count_t count_above)
+{
+    unsigned level = __atomic_load_n(&map->depth, __ATOMIC_RELAXED);
+    size_t node = 0, above;
+
+    for (; level > 0; level--) {
+        above = count_above(map_level(map, level) + node * PEERVMA_NODE_KEYS,
+                            PEERVMA_NODE_KEYS, address);
+        node = node * PEERVMA_NODE_KEYS + above - (above != 0);
+    }
+    return node * PEERVMA_NODE_KEYS +
+           count_above(map_keys(map) + node * PEERVMA_NODE_KEYS,
+                       PEERVMA_NODE_KEYS, address);
+}
+
+/* The index of the highest region that begins at `address` or below. */
+static inline __attribute__((always_inline)) size_t map_search_by(
+    const struct peervma_region_map *map, uintptr_t address,
+    peervma_count_t count_above)
+{
+    unsigned shift = __atomic_load_n(&map->shift, __ATOMIC_RELAXED);
+    uintptr_t top = __atomic_load_n(&map->top, __ATOMIC_RELAXED);
+    uintptr_t last = __atomic_load_n(&map->last, __ATOMIC_RELAXED);
+    size_t bucket, index, above;
+
+    /* No mapping lies above, and vectors are compared with their sign. */
+    address = address < INTPTR_MAX ? address : INTPTR_MAX;
+    if (shift != 0) {
+        bucket = (address < top ? top - address : 0) >> shift;
+        bucket = bucket < last ? bucket : last;
+        index = __atomic_load_n(&map_buckets(map)[bucket], __ATOMIC_RELAXED);
+        above = count_above(map_keys(map) + index, BUCKET_KEYS, address);
+        if (__builtin_expect(above < BUCKET_KEYS, 1)) {
+            return index + above;
+        }
+    }
+    return map_search_levels(map, address, count_above);
+}
+
 static size_t map_search(const struct peervma_region_map *map,
                          uintptr_t address)
 {
-    const uintptr_t *keys = map_keys(map);
-    size_t left = peervma_region_map_count(map), half;
-    uintptr_t key;
+    return map_search_by(map, address, peervma_count_above);
+}
 
-    if (left == 0) {
-        return 0;
+/*
+ * Bring the levels up to date where keys from `first` on have changed; the
+ * buckets are made anew at the end of all changes.
+ */
+static void map_index(struct peervma_region_map *map, size_t first,
+                      size_t count_before)
+{
+    size_t count = map->count, end, i;
+    unsigned level, shift, depth = 0;
+    uintptr_t *keys;
+
+    end = count > count_before ? count : count_before;
+    for (i = count; i < end; i++) {
+        __atomic_store_n(map_keys(map) + i, 0, __ATOMIC_RELAXED);
     }
-    for (; left > 1; left -= half) {
-        half = left / 2;
-        key = __atomic_load_n(&keys[half - 1], __ATOMIC_RELAXED);
-        keys += half & -(size_t)(key > address);
+    for (level = 1; level < LEVELS; level++) {
+        shift = level * PEERVMA_NODE_SHIFT;
+        keys = map_level(map, level);
+        i = (first + (1UL << shift) - 1) >> shift;
+        for (; i << shift < end; i++) {
+            __atomic_store_n(&keys[i], map_keys(map)[i << shift],
+                             __ATOMIC_RELAXED);
+        }
+        if (count > 1UL << shift) {
+            depth = level;
+        }
     }
-    key = __atomic_load_n(keys, __ATOMIC_RELAXED);
-    return (size_t)(keys - map_keys(map)) + (key > address);
+    __atomic_store_n(&map->depth, depth, __ATOMIC_RELAXED);
+    __atomic_store_n(&map->shift, 0, __ATOMIC_RELAXED);
+}
+
+/* Where one node is not all: buckets of a region or two each. */
+static void map_make_buckets(struct peervma_region_map *map)
+{
+    const uintptr_t *keys = map_keys(map);
+    size_t count = map->count, bucket = 0, i;
+    unsigned shift = 1, buckets = PEERVMA_NODE_KEYS;
+    uintptr_t span;
+
+    if (count <= PEERVMA_NODE_KEYS) {
+        return;
+    }
+    while (buckets < MAX_BUCKETS && buckets < count) {
+        buckets *= 2;
+    }
+    span = keys[0] - keys[count - 1];
+    while (span >> shift >= buckets) {
+        shift++;
+    }
+    for (i = 0; i < count; i++) {
+        for (; bucket <= (keys[0] - keys[i]) >> shift; bucket++) {
+            __atomic_store_n(&map_buckets(map)[bucket], (uint32_t)i,
+                             __ATOMIC_RELAXED);
+        }
+    }
+    __atomic_store_n(&map->top, keys[0], __ATOMIC_RELAXED);
+    __atomic_store_n(&map->last, (unsigned)bucket - 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&map->shift, shift, __ATOMIC_RELAXED);
+}
+
+void peervma_region_map_end(struct peervma_region_map *map)
+{
+    if (map->shift == 0) {
+        map_make_buckets(map);
+    }
+    __atomic_store_n(&map->sequence, map->sequence + 1, __ATOMIC_RELEASE);
+}
+
+static inline int read_entry(const struct peervma_region_map *map,
+                             unsigned sequence, const struct entry *entry,
+                             peervma_region_t *region_p)
+{
+    if (!read_end(map, sequence)) {
+        return -EAGAIN;
+    }
+    entry_to_region(entry, region_p);
+    return 0;
 }
 
 /* The region that contains `address`, or else the next if `or_next`. */
-static inline int map_read(const struct peervma_region_map *map,
-                           uintptr_t address, bool or_next,
-                           peervma_region_t *region_p)
+static inline __attribute__((always_inline)) int map_read_by(
+    const struct peervma_region_map *map, uintptr_t address, bool or_next,
+    peervma_region_t *region_p, peervma_count_t count_above)
 {
     struct entry entry;
     unsigned sequence;
-    bool found = false;
     size_t index;
 
     if (!read_begin(map, &sequence)) {
         return -EAGAIN;
     }
-    index = map_search(map, address);
+    index = map_search_by(map, address, count_above);
     if (index < peervma_region_map_count(map)) {
         entry_load(map_entries(map) + index, &entry);
-        found = address - entry.words[BASE_WORD] < entry.words[LENGTH_WORD];
+        if (address - entry.words[BASE_WORD] < entry.words[LENGTH_WORD]) {
+            return read_entry(map, sequence, &entry, region_p);
+        }
     }
-    if (!found && or_next && index > 0) {
+    if (or_next && index > 0) {
         entry_load(map_entries(map) + index - 1, &entry);
-        found = true;
+        return read_entry(map, sequence, &entry, region_p);
     }
-    if (!read_end(map, sequence)) {
-        return -EAGAIN;
-    }
+    return read_end(map, sequence) ? -ENOENT : -EAGAIN;
+}
 
-    if (!found) {
-        return -ENOENT;
+#ifdef PEERVMA_HAVE_AVX2
+PEERVMA_TARGET_AVX2 static int map_read_avx2(
+    const struct peervma_region_map *map, uintptr_t address, bool or_next,
+    peervma_region_t *region_p)
+{
+    return map_read_by(map, address, or_next, region_p,
+                       peervma_count_above_avx2);
+}
+#endif
+
+static inline int map_read(const struct peervma_region_map *map,
+                           uintptr_t address, bool or_next,
+                           peervma_region_t *region_p)
+{
+#ifdef PEERVMA_HAVE_AVX2
+    if (__builtin_cpu_supports("avx2")) {
+        return map_read_avx2(map, address, or_next, region_p);
     }
-    entry_to_region(&entry, region_p);
-    return 0;
+#endif
+    return map_read_by(map, address, or_next, region_p, peervma_count_above);
 }
 
 int peervma_region_map_find(const struct peervma_region_map *map,
@@ -292,6 +461,7 @@ static int map_splice(struct peervma_region_map *map, size_t at, size_t removed,
         map_put(map, at + i, &regions[i]);
     }
     __atomic_store_n(&map->count, count - removed + added, __ATOMIC_RELEASE);
+    map_index(map, at, count);
     return ret;
 }
 
@@ -352,7 +522,10 @@ int peervma_region_map_insert(struct peervma_region_map *map,
 
 void peervma_region_map_clear(struct peervma_region_map *map)
 {
+    size_t count = map->count;
+
     __atomic_store_n(&map->count, 0, __ATOMIC_RELEASE);
+    map_index(map, 0, count);
 }
 
 int peervma_region_map_push(struct peervma_region_map *map,
@@ -373,4 +546,5 @@ void peervma_region_map_turn(struct peervma_region_map *map)
         map_put(map, i, &high);
         map_put(map, j, &low);
     }
+    map_index(map, 0, map->count);
 }

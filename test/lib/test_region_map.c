@@ -242,6 +242,46 @@ static void many_regions_are_held(void **state)
     peervma_region_map_destroy(map);
 }
 
+/* Far apart and close together, so that few buckets have nearly all. */
+static void regions_that_lie_unevenly_are_found(void **state)
+{
+    const size_t count = 5000;
+    peervma_region_t region = {.length = PAGE, .kind = PEERVMA_KIND_DRM};
+    struct peervma_region_map *map;
+    peervma_region_t found;
+    size_t i;
+
+    (void)state;
+    assert_int_equal(0, peervma_region_map_create(&map));
+    peervma_region_map_begin(map);
+    for (i = 0; i < count; i++) {
+        region.base = (i % 2 ? 0x7f0000000000 : 0x10000000) + i * 3 * PAGE;
+        region.generation = i;
+        assert_int_equal(0, peervma_region_map_insert(map, &region));
+    }
+    assert_true(peervma_region_map_has(map, 0x10000000, PAGE));
+    peervma_region_map_end(map);
+    for (i = 0; i < count; i++) {
+        uintptr_t base = (i % 2 ? 0x7f0000000000 : 0x10000000) + i * 3 * PAGE;
+
+        assert_int_equal(0, peervma_region_map_find(map, base, &found));
+        assert_int_equal(i, found.generation);
+        assert_int_equal(-ENOENT,
+                         peervma_region_map_find(map, base + PAGE, &found));
+        assert_int_equal(-ENOENT,
+                         peervma_region_map_find(map, base - 1, &found));
+    }
+    assert_int_equal(-ENOENT, peervma_region_map_find(map, 0, &found));
+    assert_int_equal(-ENOENT, peervma_region_map_find(map, PAGE, &found));
+    assert_int_equal(-ENOENT,
+                     peervma_region_map_find(map, UINTPTR_MAX, &found));
+    assert_int_equal(-ENOENT,
+                     peervma_region_map_next(map, UINTPTR_MAX, &found));
+    assert_int_equal(0, peervma_region_map_next(map, 0x7000000000, &found));
+    assert_int_equal(1, found.generation);
+    peervma_region_map_destroy(map);
+}
+
 static void a_full_map_says_so(void **state)
 {
     struct peervma_region_map *map;
@@ -451,6 +491,7 @@ int main(void)
         cmocka_unit_test(an_object_of_unknown_size_keeps_no_offset),
         cmocka_unit_test(empty_and_reversed_cuts_do_nothing),
         cmocka_unit_test(many_regions_are_held),
+        cmocka_unit_test(regions_that_lie_unevenly_are_found),
         cmocka_unit_test(a_full_map_says_so),
         cmocka_unit_test(readers_never_see_half_a_change),
         cmocka_unit_test(a_change_between_a_readers_steps_is_noticed),

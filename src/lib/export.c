@@ -3,6 +3,7 @@
 
 #include "declared.h"
 #include "describe.h"
+#include "legacy.h"
 #include "provider.h"
 
 #define MAX_ALIGNMENT (1ULL << 30)
@@ -66,7 +67,11 @@ static int export_range(peervma_context_t *context, uintptr_t address,
     }
     ret = peervma_mapping_at(context, address, &vma, &region);
     if (ret == -ENOENT) {
-        return peervma_declared_export(context, address, length, export_p);
+        ret = peervma_declared_export(context, address, length, export_p);
+        if (ret == -ENOENT) {
+            peervma_legacy_explain(context, address, refusals);
+        }
+        return ret;
     }
     if (ret != 0) {
         return ret;

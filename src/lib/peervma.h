@@ -115,7 +115,10 @@ typedef enum peervma_library_reason {
     PEERVMA_REASON_NOT_DRM = 266,        /**< no mapping of a DRM node */
     PEERVMA_REASON_NO_NODE = 267,    /**< DRM node not open in the process */
     PEERVMA_REASON_NO_OFFSETS = 268, /**< driver tells no mmap offsets */
-    PEERVMA_REASON_NO_HANDLE = 269   /**< object has no handle in the process */
+    PEERVMA_REASON_NO_HANDLE = 269,  /**< object has no handle in the process */
+    PEERVMA_REASON_NOT_UVERBS = 270, /**< no pages of an RDMA device */
+    PEERVMA_REASON_UVERBS = 271,     /**< pages of an RDMA device */
+    PEERVMA_REASON_LEGACY = 272      /**< a peer-memory client's */
 } peervma_library_reason_t;
 
 #define PEERVMA_MAX_REFUSALS 8
@@ -207,6 +210,7 @@ int peervma_region_foreach(peervma_context_t *context,
  *   device: Linux 6.19 or later. Where that was got from a VFIO group, it takes
  *   peervma.ko to say which device is mapped, and that a byte at @a address or
  *   at the mapping's begin was accessed before;
+ * - "uverbs": never; says so of an RDMA device's own pages;
  * - "kernel": /dev/peervma.
  *
  * None exports a mapping that is private or not both readable and writable:
@@ -225,7 +229,8 @@ int peervma_region_foreach(peervma_context_t *context,
  * @param [out] refusals_p  Why providers refused; always written, also on
  *                          success. May be NULL.
  *
- * @return 0; -ENOENT (not device memory); -ERANGE (the range leaves its
+ * @return 0; -ENOENT (not device memory; a refusal by "legacy" says that a
+ *         NIC's peer-memory client takes it); -ERANGE (the range leaves its
  *         mapping); -EINVAL (NULL, length zero); else the errno of the last
  *         provider, -ENODEV for instance without /dev/peervma: see
  *         @a refusals_p.

@@ -8,6 +8,7 @@ const struct peervma_provider *const peervma_providers[] = {
     &peervma_provider_fd,
     &peervma_provider_drm,
     &peervma_provider_vfio,
+    &peervma_provider_uverbs,
     &peervma_provider_kernel,
     NULL,
 };

@@ -47,6 +47,7 @@ int peervma_provider_find_mapped(const struct peervma_request *request,
 extern const struct peervma_provider peervma_provider_fd;
 extern const struct peervma_provider peervma_provider_drm;
 extern const struct peervma_provider peervma_provider_vfio;
+extern const struct peervma_provider peervma_provider_uverbs;
 extern const struct peervma_provider peervma_provider_kernel;
 
 /* In the order in which they are asked; ends with NULL. */

@@ -99,6 +99,14 @@ static const char *library_reason(unsigned reason)
     case PEERVMA_REASON_NO_HANDLE:
         return "no open file of the DRM node has a handle of the mapped "
                "object: keep it open";
+    case PEERVMA_REASON_NOT_UVERBS:
+        return "it is none of an RDMA device's own pages";
+    case PEERVMA_REASON_UVERBS:
+        return "it is a page of an RDMA device's own, a doorbell for instance: "
+               "Linux 7.0 can export it, this library does not";
+    case PEERVMA_REASON_LEGACY:
+        return "it is a mapping of a driver that has a peer-memory client: "
+               "give the pointer itself to ibv_reg_mr()";
     }
     return NULL;
 }

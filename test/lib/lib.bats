@@ -46,6 +46,13 @@ tap_on_user() {
     tap_on 0 lib_rdma
 }
 
+@test "the verbs example registers host memory and a DMA heap's" {
+    run on_user 0 "$programs/register_verbs"
+    [ "$status" -eq 0 ]
+    [[ $output == *"malloc: lkey "* ]]
+    [[ $output == *"DMA heap: lkey "* ]]
+}
+
 @test "without permission for /dev/peervma the rest still works" {
     on 0 chmod 600 /dev/peervma
     tap_on_user lib_lookup no-permission

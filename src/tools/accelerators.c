@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <drm.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -27,7 +30,8 @@ static const struct node_class {
 struct search {
     const char *sysfs;
     const struct node_class *class;
-    bool found; /* for has_node() */
+    bool found;    /* for is_told() */
+    char name[64]; /* for read_card() */
     accelerator_cb_t cb;
     void *arg;
 };
@@ -59,6 +63,42 @@ static bool is_told(const struct node_class *class, const char *device)
         for_each_entry(path, find_node, &search);
     }
     return search.found;
+}
+
+static void keep_node(const char *name, void *arg)
+{
+    struct search *search = arg;
+
+    if (is_node(search->class, name)) {
+        snprintf(search->name, sizeof(search->name), "%s", name);
+    }
+}
+
+static void read_card(const char *device, char *card, size_t size)
+{
+    struct search search = {.class = &node_classes[NODE_CLASSES - 1]};
+    char path[PATH_MAX];
+
+    path_make(path, "%s/drm", device);
+    for_each_entry(path, keep_node, &search);
+    if (search.name[0] != '\0') {
+        snprintf(card, size, "%s/%.32s", search.class->devfs, search.name);
+    }
+}
+
+/* Of a device without a bus, as vgem's is, only the node knows the driver. */
+static void ask_driver(const char *node, char *driver, size_t size)
+{
+    struct drm_version version = {.name = driver, .name_len = size - 1};
+    int fd = open(node, O_RDWR | O_CLOEXEC);
+
+    if (fd >= 0 && ioctl(fd, DRM_IOCTL_VERSION, &version) == 0 &&
+        version.name_len < size) {
+        driver[version.name_len] = '\0';
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
 }
 
 static uint64_t read_largest_bar(const char *device)
@@ -100,7 +140,7 @@ static void tell_node(const char *name, void *arg)
     const struct search *search = arg;
     struct peervma_view view = {.sysfs = search->sysfs};
     char node[PATH_MAX], device[PATH_MAX], path[PATH_MAX];
-    struct accelerator accelerator;
+    struct accelerator accelerator = {.card = ""};
 
     path_make(node, "%s/class/%s/%s", search->sysfs, search->class->subsystem,
               name);
@@ -111,13 +151,24 @@ static void tell_node(const char *name, void *arg)
 
     snprintf(accelerator.node, sizeof(accelerator.node), "%s/%s",
              search->class->devfs, name);
+    read_card(device, accelerator.card, sizeof(accelerator.card));
     path_make(path, "%s/driver", device);
-    read_link_name(path, accelerator.driver, sizeof(accelerator.driver));
+    if (!read_link_name(path, accelerator.driver, sizeof(accelerator.driver))) {
+        ask_driver(accelerator.node, accelerator.driver,
+                   sizeof(accelerator.driver));
+    }
     accelerator.pci = peervma_sysfs_char_pci(&view, read_device_number(node));
     accelerator.numa_node = peervma_sysfs_numa_node(&view, &accelerator.pci);
     accelerator.largest_bar = read_largest_bar(device);
     accelerator.usable = access(accelerator.node, R_OK | W_OK) == 0;
     search->cb(&accelerator, search->arg);
+}
+
+const char *machine_pci_text(const peervma_pci_t *pci, char text[PCI_TEXT])
+{
+    snprintf(text, PCI_TEXT, "%04x:%02x:%02x.%x", pci->domain & 0xffffff,
+             pci->bus, pci->device, pci->function & 7);
+    return text;
 }
 
 int machine_accelerators(const char *sysfs, accelerator_cb_t cb, void *arg)

@@ -10,17 +10,20 @@
 #include "commands.h"
 #include "machine.h"
 #include "module.h"
+#include "pair.h"
 #include "table.h"
 
 static const char usage[] =
     "usage: peervma list [--json]\n"
     "\n"
-    "Lists this machine's accelerators (devices with a DRM or accel node), "
-    "its\n"
-    "RDMA NICs with whether they register dma-bufs, and the state of\n"
-    "/dev/peervma.\n"
+    "Lists this machine's accelerators (devices with a DRM or accel node) "
+    "with\n"
+    "who exports their buffers, its RDMA NICs with whether they register "
+    "dma-bufs,\n"
+    "and the state of /dev/peervma.\n"
     "\n"
     "  --json  one JSON object\n"
+    "  --help  show this\n"
     "\n"
     "Exit codes: 0, 1 if the machine cannot be looked at, 2 wrong usage.\n";
 
@@ -31,12 +34,26 @@ static const struct column accelerator_columns[] = {
     {"numa_node", "NUMA", CELL_NUMBER},
     {"largest_bar", "LARGEST BAR", CELL_BYTES},
     {"usable", "USABLE", CELL_BOOL},
+    {"buffer", "BUFFER", CELL_TEXT},
+    {"provider", "PROVIDER", CELL_TEXT},
+    {"note", "NOTE", CELL_TEXT},
 };
+
+#define ACCELERATOR_COLUMNS \
+    (sizeof(accelerator_columns) / sizeof(accelerator_columns[0]))
 
 static const struct column nic_columns[] = {
     {"name", "NIC", CELL_TEXT},       {"driver", "DRIVER", CELL_TEXT},
-    {"netdev", "NETDEV", CELL_TEXT},  {"state", "STATE", CELL_TEXT},
+    {"pci", "PCI", CELL_TEXT},        {"netdev", "NETDEV", CELL_TEXT},
+    {"link", "LINK", CELL_TEXT},      {"state", "STATE", CELL_TEXT},
     {"dmabuf", "DMA-BUF", CELL_BOOL}, {"note", "NOTE", CELL_TEXT},
+};
+
+#define NIC_COLUMNS (sizeof(nic_columns) / sizeof(nic_columns[0]))
+
+struct accelerators {
+    peervma_context_t *context;
+    struct table table;
 };
 
 /* NULL for an empty text: not known. */
@@ -45,23 +62,30 @@ static const char *known(const char *text)
     return text[0] != '\0' ? text : NULL;
 }
 
+/* What a small buffer shows of it: how one is allocated, and who exports it. */
 static void add_accelerator(const struct accelerator *accelerator, void *arg)
 {
-    const peervma_pci_t *pci = &accelerator->pci;
-    char pci_text[32], numa[16], bar[32];
+    struct accelerators *accelerators = arg;
+    char pci[PCI_TEXT], numa[16], bar[32];
+    struct pair_result result;
 
-    snprintf(pci_text, sizeof(pci_text), "%04x:%02x:%02x.%x", pci->domain,
-             pci->bus, pci->device, pci->function);
+    pair_try(accelerators->context, accelerator, NULL, 1, PAIR_EXPORT, &result);
     snprintf(numa, sizeof(numa), "%d", accelerator->numa_node);
     snprintf(bar, sizeof(bar), "%" PRIu64, accelerator->largest_bar);
-    table_add(arg, (const char *[]){
-                       accelerator->node,
-                       known(accelerator->driver),
-                       pci->valid ? pci_text : NULL,
-                       accelerator->numa_node >= 0 ? numa : NULL,
-                       accelerator->largest_bar > 0 ? bar : NULL,
-                       yes_or_no(accelerator->usable),
-                   });
+    table_add(&accelerators->table,
+              (const char *[]){
+                  accelerator->node,
+                  known(accelerator->driver),
+                  accelerator->pci.valid
+                      ? machine_pci_text(&accelerator->pci, pci)
+                      : NULL,
+                  accelerator->numa_node >= 0 ? numa : NULL,
+                  accelerator->largest_bar > 0 ? bar : NULL,
+                  yes_or_no(accelerator->usable),
+                  result.way,
+                  result.provider,
+                  known(result.why),
+              });
 }
 
 static const char *probe_note(int result)
@@ -83,6 +107,7 @@ static void add_nic(const struct nic *nic, void *arg)
 {
     int result = nic_probe_dmabuf(nic->name);
     const char *dmabuf = NULL;
+    char pci[PCI_TEXT];
 
     if (result == 0) {
         dmabuf = "yes";
@@ -92,7 +117,9 @@ static void add_nic(const struct nic *nic, void *arg)
     table_add(arg, (const char *[]){
                        nic->name,
                        known(nic->driver),
+                       nic->pci.valid ? machine_pci_text(&nic->pci, pci) : NULL,
                        known(nic->netdev),
+                       known(nic->link),
                        known(nic->state),
                        dmabuf,
                        known(probe_note(result)),
@@ -188,25 +215,32 @@ static void print_json(const struct table *accelerators,
 
 static int list(bool json)
 {
-    struct table accelerators, nics;
+    struct accelerators accelerators;
     struct module_state module;
+    struct table nics;
     int ret;
 
-    table_create(accelerator_columns, 6, &accelerators);
-    table_create(nic_columns, 6, &nics);
+    ret = peervma_context_open(0, &accelerators.context);
+    if (ret != 0) {
+        fprintf(stderr, "peervma list: /proc/self/maps: %s\n", strerror(-ret));
+        return EXIT_FAILURE;
+    }
+    table_create(accelerator_columns, ACCELERATOR_COLUMNS, &accelerators.table);
+    table_create(nic_columns, NIC_COLUMNS, &nics);
     ret = machine_accelerators("/sys", add_accelerator, &accelerators);
     if (ret == 0) {
         ret = machine_nics("/sys", add_nic, &nics);
     }
     if (ret == 0) {
         look_at_module(&module);
-        (json ? print_json : print_text)(&accelerators, &nics, &module);
+        (json ? print_json : print_text)(&accelerators.table, &nics, &module);
     } else {
         fprintf(stderr, "peervma list: /sys cannot be read: %s\n",
                 strerror(-ret));
     }
-    table_destroy(&accelerators);
+    table_destroy(&accelerators.table);
     table_destroy(&nics);
+    peervma_context_close(accelerators.context);
     return ret == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -12,13 +12,11 @@
 #include "launcher.h"
 #include "run_alloc.h"
 #include "settings.h"
+#include "spawn.h"
 
 #define LD_PRELOAD "LD_PRELOAD"
 #define SHIM PEERVMA_LIBDIR "/libpeervma_preload.so"
 #define ALLOC PEERVMA_LIBDIR "/libpeervma_alloc.so"
-
-#define EXIT_CANNOT_RUN 126
-#define EXIT_NOT_FOUND 127
 
 static const char usage[] =
     "usage: peervma run [--alloc=device[:N]] [--alloc-min=BYTES] [--print] "
@@ -35,7 +33,12 @@ static const char usage[] =
     "                      them; what has no room there stays in host memory,\n"
     "                      and a line at exit says so\n"
     "  --alloc-min=BYTES   from this size on, e.g. 1M (default 64K, least 4K)\n"
-    "  --print             show what would be set and why, and run nothing\n";
+    "  --print             show what would be set and why, and run nothing\n"
+    "  --help              show this\n"
+    "\n"
+    "Exit codes: COMMAND's; 2 wrong usage; 126 if COMMAND can't be run, 127 "
+    "if\n"
+    "it is not found.\n";
 
 struct run {
     int only_print;
@@ -152,7 +155,7 @@ static int execute(char **command, const struct run *run)
         error = errno;
     }
     fprintf(stderr, "peervma run: %s: %s\n", command[0], strerror(error));
-    return (error == ENOENT) ? EXIT_NOT_FOUND : EXIT_CANNOT_RUN;
+    return spawn_exit_code_of_error(-error);
 }
 
 static int wrong_usage(const char *why)

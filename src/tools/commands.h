@@ -11,6 +11,7 @@
  * and write to stdout, errors to stderr.
  */
 int peervma_cmd_list(int argc, char **argv);
+int peervma_cmd_check(int argc, char **argv);
 int peervma_cmd_explain(int argc, char **argv);
 
 #endif

@@ -11,6 +11,7 @@
 /* A device with a DRM or accel node. Empty texts: not known. */
 struct accelerator {
     char node[64];   /* "/dev/dri/renderD128" */
+    char card[64];   /* "/dev/dri/card0", the node of its displays */
     char driver[64]; /* "amdgpu" */
     peervma_pci_t pci;
     int numa_node;        /* -1: none or not known */
@@ -23,6 +24,9 @@ struct nic {
     char driver[64]; /* "mlx5_core" */
     char netdev[64];
     char state[32]; /* of port 1, "ACTIVE" */
+    char link[32];  /* of port 1, "Ethernet" */
+    char node[64];  /* "/dev/infiniband/uverbs0" */
+    peervma_pci_t pci;
 };
 
 typedef void (*accelerator_cb_t)(const struct accelerator *accelerator,
@@ -32,6 +36,10 @@ typedef void (*nic_cb_t)(const struct nic *nic, void *arg);
 /* Call `cb` for each. Nothing there is no error: 0 or -errno. */
 int machine_accelerators(const char *sysfs, accelerator_cb_t cb, void *arg);
 int machine_nics(const char *sysfs, nic_cb_t cb, void *arg);
+
+/* "0000:05:00.0" */
+#define PCI_TEXT 16
+const char *machine_pci_text(const peervma_pci_t *pci, char text[PCI_TEXT]);
 
 /*
  * Can memory regions of dma-bufs be registered with a NIC? 0: yes. Else -errno:

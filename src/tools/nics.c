@@ -4,11 +4,13 @@
 
 #include "files.h"
 #include "machine.h"
+#include "sysfs.h"
 
 struct search {
     const char *sysfs;
     nic_cb_t cb;
     void *arg;
+    struct nic *nic; /* for find_node() */
 };
 
 /*
@@ -28,10 +30,32 @@ static void read_driver(const char *folder, struct nic *nic)
     }
 }
 
+static void find_node(const char *name, void *arg)
+{
+    struct search *search = arg;
+    char path[PATH_MAX], device[64];
+
+    path_make(path, "%s/class/infiniband_verbs/%s/ibdev", search->sysfs, name);
+    if (read_line(path, device, sizeof(device)) &&
+        strcmp(device, search->nic->name) == 0) {
+        snprintf(search->nic->node, sizeof(search->nic->node),
+                 "/dev/infiniband/%.40s", name);
+    }
+}
+
+static void read_node(const char *sysfs, struct nic *nic)
+{
+    struct search search = {.sysfs = sysfs, .nic = nic};
+    char path[PATH_MAX];
+
+    path_make(path, "%s/class/infiniband_verbs", sysfs);
+    for_each_entry(path, find_node, &search);
+}
+
 static void tell_nic(const char *name, void *arg)
 {
     const struct search *search = arg;
-    char folder[PATH_MAX], path[PATH_MAX], state[32];
+    char folder[PATH_MAX], path[PATH_MAX], state[32], device[64];
     struct nic nic = {.netdev = ""};
     const char *word;
 
@@ -48,6 +72,14 @@ static void tell_nic(const char *name, void *arg)
     read_line(path, state, sizeof(state));
     word = strchr(state, ' ');
     snprintf(nic.state, sizeof(nic.state), "%s", word ? word + 1 : state);
+    path_make(path, "%s/ports/1/link_layer", folder);
+    read_line(path, nic.link, sizeof(nic.link));
+
+    path_make(path, "%s/device", folder);
+    if (read_link_name(path, device, sizeof(device))) {
+        peervma_pci_parse(device, &nic.pci);
+    }
+    read_node(search->sysfs, &nic);
     search->cb(&nic, search->arg);
 }
 

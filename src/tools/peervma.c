@@ -14,6 +14,7 @@ static const struct command {
     const char *summary;
 } commands[] = {
     {"list", peervma_cmd_list, "accelerators, NICs and the kernel module"},
+    {"check", peervma_cmd_check, "try each accelerator with each NIC"},
     {"explain", peervma_cmd_explain, "device memory that a process has mapped"},
     {"run", peervma_cmd_run, "run a program whose UCX knows device memory"},
 };

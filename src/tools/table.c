@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "style.h"
+
 static void no_memory(void)
 {
     fputs("peervma: out of memory\n", stderr);
@@ -98,26 +100,57 @@ static int column_width(const struct table *table, size_t column)
     return (int)width;
 }
 
-void table_print(const struct table *table)
+static enum style cell_style(enum cell_type type, const char *cell)
+{
+    if (cell == NULL || type != CELL_BOOL) {
+        return STYLE_PLAIN;
+    }
+    return strcmp(cell, "yes") == 0 ? STYLE_GOOD : STYLE_BAD;
+}
+
+/* The last column, of width 0, is not padded. */
+static void print_cell(int width, enum style style, const char *text)
+{
+    printf("%s%-*s%s%s", style_begin(stdout, style), width, text,
+           style_end(stdout, style), width > 0 ? "  " : "");
+}
+
+void table_print_without(const struct table *table, uint64_t columns)
 {
     int width[TABLE_COLUMNS];
     size_t row, column;
     char text[32];
 
     for (column = 0; column < table->width; column++) {
+        if (table->columns[column].heading == NULL) {
+            columns |= UINT64_C(1) << column;
+        }
+        if (columns >> column & 1) {
+            continue;
+        }
         width[column] =
             column + 1 < table->width ? column_width(table, column) : 0;
-        printf("%s%-*s", column > 0 ? "  " : "", width[column],
-               table->columns[column].heading);
+        print_cell(width[column], STYLE_HEADING,
+                   table->columns[column].heading);
     }
     putchar('\n');
     for (row = 0; row < table->rows; row++) {
         for (column = 0; column < table->width; column++) {
-            printf("%s%-*s", column > 0 ? "  " : "", width[column],
-                   cell_text(table, row, column, text, sizeof(text)));
+            if (columns >> column & 1) {
+                continue;
+            }
+            print_cell(width[column],
+                       cell_style(table->columns[column].type,
+                                  table->cells[row][column]),
+                       cell_text(table, row, column, text, sizeof(text)));
         }
         putchar('\n');
     }
+}
+
+void table_print(const struct table *table)
+{
+    table_print_without(table, 0);
 }
 
 void json_print_string(const char *text)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum cell_type {
     CELL_TEXT,
@@ -14,12 +15,12 @@ enum cell_type {
 };
 
 struct column {
-    const char *key; /* in JSON */
-    const char *heading;
+    const char *key;     /* in JSON */
+    const char *heading; /* NULL: in JSON only */
     enum cell_type type;
 };
 
-#define TABLE_COLUMNS 8
+#define TABLE_COLUMNS 12
 
 struct table {
     const struct column *columns;
@@ -37,6 +38,8 @@ void table_add(struct table *table, const char *const *cells);
 
 /* To stdout: lines with headings, or a JSON array of objects. */
 void table_print(const struct table *table);
+/* Without the columns whose bits are set. */
+void table_print_without(const struct table *table, uint64_t columns);
 void table_print_json(const struct table *table);
 
 void json_print_string(const char *text);

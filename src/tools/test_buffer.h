@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A buffer on any accelerator, to try things with. There is no call that
+ * allocates on every DRM device; the ways that peervma knows are a table in
+ * test_buffer.c.
+ */
+#ifndef PEERVMA_TOOLS_TEST_BUFFER_H
+#define PEERVMA_TOOLS_TEST_BUFFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "machine.h"
+
+struct test_buffer {
+    int fd; /* of the node that it was made through */
+    uint32_t handle;
+    void *ptr; /* its mapping, shared, for reading and writing */
+    size_t size;
+    const char *way; /* how it was allocated: static */
+};
+
+/*
+ * Allocate and map at least `size` bytes. 0; -EOPNOTSUPP if there is no way;
+ * else -errno, and the step that failed in *step_p.
+ */
+int test_buffer_create(const struct accelerator *accelerator, size_t size,
+                       struct test_buffer *buffer_p, const char **step_p);
+void test_buffer_destroy(struct test_buffer *buffer);
+
+#endif

@@ -183,6 +183,11 @@ static bool rule_applies(const rule_t *rule, const peervma_user_t *user,
            ((rule->when == ALWAYS) || soft_roce);
 }
 
+bool peervma_settings_selects_plugin(const char *transports)
+{
+    return (transports[0] == '\0') || list_selects(transports, plugin_words);
+}
+
 void peervma_settings_decide(const char *root, peervma_settings_t *settings_p)
 {
     peervma_setting_t *setting;

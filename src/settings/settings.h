@@ -51,6 +51,11 @@ typedef struct peervma_settings {
 void peervma_settings_decide(const char *root, peervma_settings_t *settings_p);
 
 /**
+ * Does a value of UCX_TLS select the plugin's transport?
+ */
+bool peervma_settings_selects_plugin(const char *transports);
+
+/**
  * Put the settings into the process's environment, but none that is there
  * already. Not safe while another thread uses the environment.
  *

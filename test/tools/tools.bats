@@ -86,9 +86,9 @@ line_has() {
     hold
     run on 0 peervma explain "$pid"
     [ "$status" -eq 0 ]
-    [ "$(wc -l <<<"$output")" -eq 4 ]
-    line_has "$drm-.* 64 KiB +drm +softaccel +0000:00:05.0 +rws" " drm "
-    line_has "$dmabuf-.* 64 KiB +dma-buf .* rws" " fd "
+    [ "$(grep -c ^0x <<<"$output")" -eq 3 ]
+    line_has "$drm-.* 64 KiB +drm +softaccel +/dev/dri/renderD128\+0x[0-9a-f]+ +0000:00:05.0 +rws +drm +zero-copy" ""
+    line_has "$dmabuf-.* 64 KiB +dma-buf +softaccel +dma-buf [0-9]+ .* rws" " fd "
     line_has "$readable-.* 64 KiB +drm .* r-s" "PROT_READ | PROT_WRITE"
 }
 
@@ -96,7 +96,7 @@ line_has() {
     hold
     run on 0 peervma explain --pid "$pid" "$(printf '0x%x' $((drm + 65535)))"
     [ "$status" -eq 0 ]
-    [ "$(wc -l <<<"$output")" -eq 2 ]
+    [ "$(grep -c ^0x <<<"$output")" -eq 1 ]
     line_has "$drm-" drm
     run on 0 peervma explain --pid "$pid" 0x1000
     [ "$status" -eq 3 ]

@@ -164,6 +164,12 @@ static void tell_node(const char *name, void *arg)
     search->cb(&accelerator, search->arg);
 }
 
+bool machine_is_node(const char *node, const char *name)
+{
+    return name == NULL || strcmp(name, node) == 0 ||
+           strcmp(name, strrchr(node, '/') + 1) == 0;
+}
+
 const char *machine_pci_text(const peervma_pci_t *pci, char text[PCI_TEXT])
 {
     snprintf(text, PCI_TEXT, "%04x:%02x:%02x.%x", pci->domain & 0xffffff,

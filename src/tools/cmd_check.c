@@ -132,14 +132,6 @@ static void check_pair(const struct nic *nic, void *arg)
     add_result(check, nic->name, &result);
 }
 
-static bool is_chosen(const struct check *check, const char *node)
-{
-    const char *only = check->only_accelerator;
-
-    return only == NULL || strcmp(only, node) == 0 ||
-           strcmp(only, strrchr(node, '/') + 1) == 0;
-}
-
 /* Without a NIC, at least how far it goes without one. */
 static void check_accelerator(const struct accelerator *accelerator, void *arg)
 {
@@ -147,7 +139,7 @@ static void check_accelerator(const struct accelerator *accelerator, void *arg)
     struct pair_result result;
     unsigned before = check->nics;
 
-    if (!is_chosen(check, accelerator->node)) {
+    if (!machine_is_node(accelerator->node, check->only_accelerator)) {
         return;
     }
     check->accelerators++;

@@ -12,6 +12,7 @@
 
 #include "commands.h"
 #include "explain.h"
+#include "output.h"
 #include "watch.h"
 
 static const char usage[] =
@@ -71,10 +72,6 @@ static int explain_one(long pid, uintptr_t address, bool json)
     return code;
 }
 
-/*
- * What a table prints goes to stdout, which is the command's: for this time it
- * leads elsewhere.
- */
 struct report {
     int fd;
     bool json;
@@ -83,18 +80,14 @@ struct report {
 static void print_report(struct explanation *explanation, void *arg)
 {
     const struct report *report = arg;
-    int saved = dup(STDOUT_FILENO);
+    int saved = output_divert(report->fd);
 
-    fflush(stdout);
-    dup2(report->fd, STDOUT_FILENO);
     if (report->json || explanation->table.rows > 0) {
         explain_print(explanation, true, report->json);
     } else {
         puts("peervma explain: no device memory was seen");
     }
-    fflush(stdout);
-    dup2(saved, STDOUT_FILENO);
-    close(saved);
+    output_restore(saved);
 }
 
 static int explain_command(char *const *command, double after_seconds,

@@ -37,6 +37,9 @@ typedef void (*nic_cb_t)(const struct nic *nic, void *arg);
 int machine_accelerators(const char *sysfs, accelerator_cb_t cb, void *arg);
 int machine_nics(const char *sysfs, nic_cb_t cb, void *arg);
 
+/* Is a node meant by this name: its path or the last part of it; NULL: any. */
+bool machine_is_node(const char *node, const char *name);
+
 /* "0000:05:00.0" */
 #define PCI_TEXT 16
 const char *machine_pci_text(const peervma_pci_t *pci, char text[PCI_TEXT]);

@@ -44,25 +44,6 @@ static void say_why(struct pair *pair, const char *format, ...)
     }
 }
 
-static void say_not_allocated(struct pair *pair, int error, const char *step)
-{
-    const struct accelerator *accelerator = pair->accelerator;
-
-    if (error == -EOPNOTSUPP) {
-        say_why(pair,
-                "no way to allocate a test buffer: driver %s has no dumb "
-                "buffers, and peervma knows no other call of it",
-                accelerator->driver[0] != '\0' ? accelerator->driver : "?");
-    } else if (error == -EACCES || error == -EPERM) {
-        say_why(pair,
-                "%s: no permission: join the group that owns the node (ls -l "
-                "%s), usually render or video",
-                step, accelerator->node);
-    } else {
-        say_why(pair, "%s: %s", step, strerror(-error));
-    }
-}
-
 static void say_not_exported(struct pair *pair, int error,
                              const peervma_refusals_t *refusals)
 {
@@ -306,7 +287,7 @@ void pair_try(peervma_context_t *context, const struct accelerator *accelerator,
     *result_p = (struct pair_result){.way = NULL};
     ret = test_buffer_create(accelerator, size, &pair.buffer, &step);
     if (ret != 0) {
-        say_not_allocated(&pair, ret, step);
+        test_buffer_explain(accelerator, ret, step, result_p->why, PAIR_WHY);
         return;
     }
     pair.size = pair.buffer.size;

@@ -76,6 +76,16 @@ pid_t spawn_start(char *const *command, int keep_fd, int as_fd)
     return pid;
 }
 
+int spawn_wait(pid_t pid, int *status_p)
+{
+    while (waitpid(pid, status_p, 0) < 0) {
+        if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
 int spawn_exit_code(int status)
 {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);

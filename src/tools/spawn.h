@@ -16,6 +16,9 @@
  */
 pid_t spawn_start(char *const *command, int keep_fd, int as_fd);
 
+/* Wait for it. 0 or -errno. */
+int spawn_wait(pid_t pid, int *status_p);
+
 /* The exit code for what waitpid() gave: 128 + N for signal N. */
 int spawn_exit_code(int status);
 

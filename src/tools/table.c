@@ -181,22 +181,47 @@ static void json_print_cell(enum cell_type type, const char *cell)
     }
 }
 
+void table_print_json_row(const struct table *table, size_t row)
+{
+    size_t column;
+
+    putchar('{');
+    for (column = 0; column < table->width; column++) {
+        printf("%s\"%s\": ", column > 0 ? ", " : "",
+               table->columns[column].key);
+        json_print_cell(table->columns[column].type, table->cells[row][column]);
+    }
+    putchar('}');
+}
+
 void table_print_json(const struct table *table)
 {
-    size_t row, column;
+    size_t row;
 
     putchar('[');
     for (row = 0; row < table->rows; row++) {
-        fputs(row > 0 ? ", {" : "{", stdout);
-        for (column = 0; column < table->width; column++) {
-            printf("%s\"%s\": ", column > 0 ? ", " : "",
-                   table->columns[column].key);
-            json_print_cell(table->columns[column].type,
-                            table->cells[row][column]);
-        }
-        putchar('}');
+        fputs(row > 0 ? ", " : "", stdout);
+        table_print_json_row(table, row);
     }
     putchar(']');
+}
+
+void table_print_record(const struct table *table, size_t row)
+{
+    size_t column, width = 0, length;
+    char text[32];
+
+    for (column = 0; column < table->width; column++) {
+        length = strlen(table->columns[column].heading);
+        width = length > width ? length : width;
+    }
+    for (column = 0; column < table->width; column++) {
+        if (table->cells[row][column] != NULL) {
+            print_cell((int)width, STYLE_HEADING,
+                       table->columns[column].heading);
+            puts(cell_text(table, row, column, text, sizeof(text)));
+        }
+    }
 }
 
 const char *yes_or_no(bool value)

@@ -42,6 +42,10 @@ void table_print(const struct table *table);
 void table_print_without(const struct table *table, uint64_t columns);
 void table_print_json(const struct table *table);
 
+/* One row: a line a column, without those that have nothing; or an object. */
+void table_print_record(const struct table *table, size_t row);
+void table_print_json_row(const struct table *table, size_t row);
+
 void json_print_string(const char *text);
 
 /* "yes" or "no". */

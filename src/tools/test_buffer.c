@@ -5,6 +5,7 @@
 #include <drm_mode.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -159,6 +160,26 @@ err_free:
     free_handle(&buffer);
     close(buffer.fd);
     return ret;
+}
+
+void test_buffer_explain(const struct accelerator *accelerator, int error,
+                         const char *step, char *text, size_t size)
+{
+    const char *driver = accelerator->driver;
+
+    if (error == -EOPNOTSUPP) {
+        snprintf(text, size,
+                 "no way to allocate a test buffer: driver %s has no dumb "
+                 "buffers, and peervma knows no other call of it",
+                 driver[0] != '\0' ? driver : "?");
+    } else if (error == -EACCES || error == -EPERM) {
+        snprintf(text, size,
+                 "%s: no permission: join the group that owns the node (ls -l "
+                 "%s), usually render or video",
+                 step, accelerator->node);
+    } else {
+        snprintf(text, size, "%s: %s", step, strerror(-error));
+    }
 }
 
 void test_buffer_destroy(struct test_buffer *buffer)

@@ -26,6 +26,11 @@ struct test_buffer {
  */
 int test_buffer_create(const struct accelerator *accelerator, size_t size,
                        struct test_buffer *buffer_p, const char **step_p);
+
+/* Why that failed, and what to do. */
+void test_buffer_explain(const struct accelerator *accelerator, int error,
+                         const char *step, char *text, size_t size);
+
 void test_buffer_destroy(struct test_buffer *buffer);
 
 #endif

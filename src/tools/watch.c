@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "watch.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,7 +118,8 @@ int watch_command(const struct watch *watch, char *const *command,
     } while (!ended && !time_is_up);
     finish(watch, explanation);
 
-    while (!ended && waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    if (!ended) {
+        spawn_wait(pid, &status);
     }
     return spawn_exit_code(status);
 }

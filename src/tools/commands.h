@@ -12,6 +12,7 @@
  */
 int peervma_cmd_list(int argc, char **argv);
 int peervma_cmd_check(int argc, char **argv);
+int peervma_cmd_doctor(int argc, char **argv);
 int peervma_cmd_explain(int argc, char **argv);
 int peervma_cmd_export(int argc, char **argv);
 

@@ -89,8 +89,11 @@ static int map_file(const struct export_source *source,
 
 err:
     ret = -errno;
-    snprintf(exported->why, sizeof(exported->why), "%s: %s", step,
-             strerror(-ret));
+    snprintf(exported->why, sizeof(exported->why), "%s: %s%s", step,
+             strerror(-ret),
+             ret == -EINVAL ? ": is the BAR a driver's, or the offset not a "
+                              "page's?"
+                            : "");
     if (fd >= 0) {
         close(fd);
     }

@@ -15,6 +15,7 @@ static const struct command {
 } commands[] = {
     {"list", peervma_cmd_list, "accelerators, NICs and the kernel module"},
     {"check", peervma_cmd_check, "try each accelerator with each NIC"},
+    {"doctor", peervma_cmd_doctor, "what keeps zero-copy from working"},
     {"explain", peervma_cmd_explain, "device memory that a process has mapped"},
     {"export", peervma_cmd_export, "a dma-buf to look at and to try out"},
     {"run", peervma_cmd_run, "run a program whose UCX knows device memory"},

@@ -88,6 +88,7 @@ static void a_device_is_told_once_by_its_render_node(void **state)
     assert_int_equal(5, found.accelerator[0].pci.device);
     assert_int_equal(1, found.accelerator[0].numa_node);
     assert_true(found.accelerator[0].largest_bar == 256 << 20);
+    assert_string_equal("/dev/dri/card0", found.accelerator[0].card);
 }
 
 static void a_device_with_a_card_only_is_told_by_that(void **state)
@@ -125,6 +126,10 @@ static void soft_roce_and_a_real_nic_are_told(void **state)
     fake_link(&fake, "sys/class/infiniband/mlx5_0/device",
               "../../../devices/pci0000:00/0000:00:09.0");
     fake_write(&fake, "sys/class/infiniband/mlx5_0/ports/1/state", "1: DOWN\n");
+    fake_write(&fake, "sys/class/infiniband/mlx5_0/ports/1/link_layer",
+               "InfiniBand\n");
+    fake_write(&fake, "sys/class/infiniband_verbs/uverbs0/ibdev", "rxe0\n");
+    fake_write(&fake, "sys/class/infiniband_verbs/uverbs7/ibdev", "mlx5_0\n");
     fake_write(&fake, "sys/class/infiniband/mlx5_0/ports/1/gid_attrs/ndevs/0",
                "eth2\n");
 
@@ -134,10 +139,25 @@ static void soft_roce_and_a_real_nic_are_told(void **state)
     assert_string_equal("mlx5_core", found.nic[0].driver);
     assert_string_equal("eth2", found.nic[0].netdev);
     assert_string_equal("DOWN", found.nic[0].state);
+    assert_string_equal("InfiniBand", found.nic[0].link);
+    assert_string_equal("/dev/infiniband/uverbs7", found.nic[0].node);
+    assert_int_equal(1, found.nic[0].pci.valid);
+    assert_int_equal(9, found.nic[0].pci.device);
     assert_string_equal("rxe0", found.nic[1].name);
     assert_string_equal("rdma_rxe", found.nic[1].driver);
     assert_string_equal("ens3", found.nic[1].netdev);
     assert_string_equal("ACTIVE", found.nic[1].state);
+    assert_string_equal("/dev/infiniband/uverbs0", found.nic[1].node);
+    assert_int_equal(0, found.nic[1].pci.valid);
+}
+
+static void a_node_is_named_whole_or_by_its_end(void **state)
+{
+    (void)state;
+    assert_true(machine_is_node("/dev/dri/renderD128", NULL));
+    assert_true(machine_is_node("/dev/dri/renderD128", "/dev/dri/renderD128"));
+    assert_true(machine_is_node("/dev/dri/renderD128", "renderD128"));
+    assert_false(machine_is_node("/dev/dri/renderD128", "renderD12"));
 }
 
 static void a_nic_that_is_not_there_is_not_capable(void **state)
@@ -155,6 +175,7 @@ int main(void)
         TEST(a_device_is_told_once_by_its_render_node),
         TEST(a_device_with_a_card_only_is_told_by_that),
         TEST(soft_roce_and_a_real_nic_are_told),
+        TEST(a_node_is_named_whole_or_by_its_end),
         TEST(a_nic_that_is_not_there_is_not_capable),
     };
 

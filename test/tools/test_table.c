@@ -65,6 +65,47 @@ static void columns_are_as_wide_as_their_widest_cell(void **state)
     table_destroy(&table);
 }
 
+static void print_without_bytes(const struct table *table)
+{
+    table_print_without(table, UINT64_C(1) << 1);
+}
+
+static void columns_can_be_left_out(void **state)
+{
+    struct table table;
+    char text[1024];
+
+    (void)state;
+    fill(&table);
+    capture(print_without_bytes, &table, text, sizeof(text));
+    assert_string_equal("NAME       COUNT     GOOD\n"
+                        "long name  7         yes\n"
+                        "x          -         no\n"
+                        "-          12345678  -\n",
+                        text);
+    table_destroy(&table);
+}
+
+static void print_second(const struct table *table)
+{
+    table_print_record(table, 1);
+}
+
+static void a_record_has_a_line_for_each_column_with_something(void **state)
+{
+    struct table table;
+    char text[1024];
+
+    (void)state;
+    fill(&table);
+    capture(print_second, &table, text, sizeof(text));
+    assert_string_equal("NAME   x\n"
+                        "SIZE   4097 B\n"
+                        "GOOD   no\n",
+                        text);
+    table_destroy(&table);
+}
+
 static void json_has_types(void **state)
 {
     struct table table;
@@ -116,6 +157,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_are_as_wide_as_their_widest_cell),
+        cmocka_unit_test(columns_can_be_left_out),
+        cmocka_unit_test(a_record_has_a_line_for_each_column_with_something),
         cmocka_unit_test(json_has_types),
         cmocka_unit_test(json_strings_are_escaped),
         cmocka_unit_test(an_empty_table_has_headings_or_an_empty_array),

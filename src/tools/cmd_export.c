@@ -14,6 +14,7 @@
 #include "export.h"
 #include "numbers.h"
 #include "output.h"
+#include "refusal.h"
 #include "spawn.h"
 #include "table.h"
 
@@ -81,29 +82,13 @@ static const char *known(const char *text)
     return text[0] != '\0' ? text : NULL;
 }
 
-static void join_refusals(const peervma_refusals_t *refusals, char *text,
-                          size_t size)
-{
-    size_t used = 0;
-    unsigned i;
-
-    text[0] = '\0';
-    for (i = 0; i < refusals->count && used < size; i++) {
-        const peervma_refusal_t *refusal = &refusals->refusal[i];
-
-        used += (size_t)snprintf(text + used, size - used, "%s%s: %s (%s)",
-                                 used > 0 ? "; " : "", refusal->provider,
-                                 peervma_reason_string(refusal->reason),
-                                 strerror(-refusal->error));
-    }
-}
-
 static void show(const struct exported *exported, bool json)
 {
     char address[48], length[24], pci[PCI_TEXT], size[24], offset[24];
     uintptr_t start = (uintptr_t)exported->ptr;
     bool mapped = exported->ptr != NULL, good = exported->export.fd >= 0;
-    char refusals[2048];
+    char refusals[2048] = "";
+    unsigned i;
     struct table table;
 
     snprintf(address, sizeof(address), "0x%" PRIxPTR "-0x%" PRIxPTR, start,
@@ -111,7 +96,10 @@ static void show(const struct exported *exported, bool json)
     snprintf(length, sizeof(length), "%zu", exported->length);
     snprintf(size, sizeof(size), "%" PRIu64, exported->export.object_size);
     snprintf(offset, sizeof(offset), "%" PRIu64, exported->export.offset);
-    join_refusals(&exported->refusals, refusals, sizeof(refusals));
+    for (i = 0; i < exported->refusals.count; i++) {
+        refusal_append(refusals, sizeof(refusals),
+                       &exported->refusals.refusal[i]);
+    }
 
     table_create(columns, COLUMNS, &table);
     table_add(&table,

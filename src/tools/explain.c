@@ -11,6 +11,7 @@
 #include "dmabuf_info.h"
 #include "machine.h"
 #include "provider.h"
+#include "refusal.h"
 #include "sysfs.h"
 
 static const struct column columns[] = {
@@ -24,9 +25,11 @@ static const struct column columns[] = {
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 #define COLUMN_PID 0
+#define COLUMN_PROVIDER 8
 #define COLUMN_UCX 9
 #define COLUMN_UCX_WHY 10
 
+/* Number N is row N of the table. */
 struct seen {
     pid_t pid;
     uintptr_t start, end;
@@ -54,81 +57,110 @@ void explain_end(struct explanation *explanation)
 void explain_clear(struct explanation *explanation)
 {
     table_destroy(&explanation->table);
-    explanation->seen_count = 0;
 }
 
-/* Is it in the table? It is from now on. */
-static bool is_seen(struct explanation *explanation,
-                    const struct peervma_vma *vma)
+/* Its row in the table; if it is new, where it is going to be. */
+static size_t find_row(struct explanation *explanation,
+                       const struct peervma_vma *vma)
 {
     const struct seen mapping = {explanation->pid, vma->start, vma->end,
                                  vma->offset, vma->inode};
     struct seen *grown;
     size_t i;
 
-    for (i = 0; i < explanation->seen_count; i++) {
+    for (i = 0; i < explanation->table.rows; i++) {
         const struct seen *seen = &explanation->seen[i];
 
         if (seen->pid == mapping.pid && seen->start == mapping.start &&
             seen->end == mapping.end && seen->offset == mapping.offset &&
             seen->inode == mapping.inode) {
-            return true;
+            return i;
         }
     }
     grown = realloc(explanation->seen, (i + 1) * sizeof(*grown));
-    if (grown != NULL) {
-        explanation->seen = grown;
-        explanation->seen[explanation->seen_count++] = mapping;
+    if (grown == NULL) {
+        fputs("peervma: out of memory\n", stderr);
+        exit(EXIT_FAILURE);
     }
-    return false;
+    explanation->seen = grown;
+    explanation->seen[i] = mapping;
+    return i;
 }
 
-/* The first provider that would export the mapping; NULL and why none would. */
+/* UCX may come into a process after the mapping. */
+static void renew_outlook(struct explanation *explanation, size_t row)
+{
+    const struct outlook *outlook = &explanation->outlook;
+    const char *provider = explanation->table.cells[row][COLUMN_PROVIDER];
+    char why[256];
+
+    outlook_explain(outlook, provider, why, sizeof(why));
+    table_set(&explanation->table, row, COLUMN_UCX,
+              outlook_word(outlook_judge(outlook, provider)));
+    table_set(&explanation->table, row, COLUMN_UCX_WHY, why);
+}
+
+/* The first provider that would export the mapping, or NULL; and why those
+ * before it would not. */
 static const char *find_provider(const struct peervma_request *request,
                                  char *why, size_t size)
 {
     const struct peervma_provider *const *provider;
-    size_t used = 0;
-    unsigned reason;
+    peervma_refusal_t refusal;
 
     why[0] = '\0';
     for (provider = peervma_providers; *provider != NULL; provider++) {
-        reason = PEERVMA_REASON_NONE;
-        if ((*provider)->check(request, &reason) == 0) {
+        refusal = (peervma_refusal_t){.provider = (*provider)->name};
+        refusal.error = (*provider)->check(request, &refusal.reason);
+        if (refusal.error == 0) {
             return (*provider)->name;
         }
-        if (used < size) {
-            used += (size_t)snprintf(why + used, size - used, "%s%s: %s",
-                                     used > 0 ? "; " : "", (*provider)->name,
-                                     peervma_reason_string(reason));
-        }
+        refusal_append(why, size, &refusal);
     }
     return NULL;
 }
 
 /* What is mapped, where in it, and whose it is, as far as it is to be seen. */
+struct object {
+    char name[PATH_MAX + 64];
+    char driver[64];
+};
+
+static void describe_dmabuf(const struct peervma_view *view,
+                            const struct peervma_vma *vma,
+                            struct object *object_p)
+{
+    struct dmabuf_info info = {.name = ""};
+
+    dmabuf_info_find(view->proc, vma->inode, &info);
+    snprintf(object_p->name, sizeof(object_p->name), "dma-buf %" PRIu64 "%s%s",
+             vma->inode, info.name[0] != '\0' ? " " : "", info.name);
+    snprintf(object_p->driver, sizeof(object_p->driver), "%s", info.exporter);
+}
+
 static void describe_object(const struct peervma_view *view,
                             const struct peervma_vma *vma, peervma_kind_t kind,
-                            char *object, size_t size, char *driver,
-                            size_t driver_size)
+                            struct object *object_p)
 {
     const char *name = vma->path;
-    struct dmabuf_info info;
+    struct peervma_class class;
 
+    *object_p = (struct object){.driver = ""};
     if (kind == PEERVMA_KIND_DMABUF) {
-        bool open = dmabuf_info_find(view->proc, vma->inode, &info);
-
-        snprintf(object, size, "dma-buf %" PRIu64 "%s%s", vma->inode,
-                 open && info.name[0] != '\0' ? " " : "",
-                 open ? info.name : "");
-        snprintf(driver, driver_size, "%s", open ? info.exporter : "");
+        describe_dmabuf(view, vma, object_p);
         return;
+    }
+    peervma_classify(view, vma, &class);
+    if (class.device != 0) {
+        peervma_sysfs_char_link(view, class.device, "device/driver",
+                                object_p->driver, sizeof(object_p->driver));
     }
     /* A BAR's device is told by its own column. */
     if (kind == PEERVMA_KIND_BAR && strncmp(name, "/sys/", 5) == 0) {
         name = peervma_path_tail(name, 1);
     }
-    snprintf(object, size, "%s+0x%" PRIx64, name, vma->offset);
+    snprintf(object_p->name, sizeof(object_p->name), "%s+0x%" PRIx64, name,
+             vma->offset);
 }
 
 static const char *known(const char *text)
@@ -140,7 +172,6 @@ static void add_mapping(struct walk *walk, const struct peervma_vma *vma,
                         const peervma_region_t *region)
 {
     struct explanation *explanation = walk->explanation;
-    const struct peervma_view *view = &walk->context->view;
     const struct peervma_request request = {
         .context = walk->context,
         .vma = vma,
@@ -148,19 +179,12 @@ static void add_mapping(struct walk *walk, const struct peervma_vma *vma,
         .address = vma->start,
         .length = region->length,
     };
-    char pid[16], address[48], length[32], driver[64] = "", pci[PCI_TEXT];
-    char object[PATH_MAX + 64], access[8], why[1024], ucx_why[256];
-    struct peervma_class class;
+    char pid[16], address[48], length[32], pci[PCI_TEXT], access[8];
     const char *provider;
+    struct object object;
+    char why[1024];
 
-    peervma_classify(view, vma, &class);
-    if (class.device != 0) {
-        peervma_sysfs_char_link(view, class.device, "device/driver", driver,
-                                sizeof(driver));
-    }
-    describe_object(view, vma, region->kind, object, sizeof(object),
-                    driver[0] != '\0' ? (char[64]){""} : driver,
-                    sizeof(driver));
+    describe_object(&walk->context->view, vma, region->kind, &object);
     snprintf(pid, sizeof(pid), "%ld", (long)explanation->pid);
     snprintf(address, sizeof(address), "0x%" PRIxPTR "-0x%" PRIxPTR, vma->start,
              vma->end);
@@ -169,8 +193,6 @@ static void add_mapping(struct walk *walk, const struct peervma_vma *vma,
              region->prot & PROT_READ ? 'r' : '-',
              region->prot & PROT_WRITE ? 'w' : '-', vma->shared ? 's' : 'p');
     provider = find_provider(&request, why, sizeof(why));
-    outlook_explain(&explanation->outlook, provider, ucx_why, sizeof(ucx_why));
-
     table_add(
         &explanation->table,
         (const char *[]){
@@ -178,13 +200,13 @@ static void add_mapping(struct walk *walk, const struct peervma_vma *vma,
             address,
             length,
             peervma_kind_string(region->kind),
-            known(driver),
-            object,
+            known(object.driver),
+            object.name,
             region->pci.valid ? machine_pci_text(&region->pci, pci) : NULL,
             access,
             provider,
-            outlook_word(outlook_judge(&explanation->outlook, provider)),
-            ucx_why,
+            NULL,
+            NULL,
             known(why),
         });
 }
@@ -193,10 +215,12 @@ static int meet_mapping(const struct peervma_vma *vma,
                         const peervma_region_t *region, void *arg)
 {
     struct walk *walk = arg;
+    size_t row = find_row(walk->explanation, vma);
 
-    if (!is_seen(walk->explanation, vma)) {
+    if (row == walk->explanation->table.rows) {
         add_mapping(walk, vma, region);
     }
+    renew_outlook(walk->explanation, row);
     return 0;
 }
 

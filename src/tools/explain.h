@@ -17,7 +17,6 @@ struct explanation {
     struct outlook outlook; /* of the process looked at last */
     struct table table;
     struct seen *seen;
-    size_t seen_count;
     pid_t pid;
 };
 
@@ -28,8 +27,9 @@ void explain_end(struct explanation *explanation);
 void explain_clear(struct explanation *explanation);
 
 /*
- * Add the mapping at `address`, or all if that is 0, of a process, but for
- * those that are in the table already. 0 or -errno.
+ * Add the mapping at `address`, or all if that is 0, of a process. Of those
+ * that are in the table already only what UCX will do is looked at anew. 0 or
+ * -errno.
  */
 int explain_process(struct explanation *explanation, pid_t pid,
                     uintptr_t address);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "refusal.h"
 #include "test_buffer.h"
 #include "topology.h"
 
@@ -48,20 +49,16 @@ static void say_not_exported(struct pair *pair, int error,
                              const peervma_refusals_t *refusals)
 {
     char text[PAIR_WHY] = "";
-    size_t used = 0;
     unsigned i;
 
-    for (i = 0; i < refusals->count && used < sizeof(text); i++) {
-        const peervma_refusal_t *refusal = &refusals->refusal[i];
-
-        if (refusal->reason == PEERVMA_REASON_NOT_DMABUF) {
-            continue; /* true of every buffer here: says nothing */
+    for (i = 0; i < refusals->count; i++) {
+        /* True of every buffer here: says nothing. */
+        if (refusals->refusal[i].reason != PEERVMA_REASON_NOT_DMABUF) {
+            refusal_append(text, sizeof(text), &refusals->refusal[i]);
         }
-        used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s: %s",
-                                 used > 0 ? "; " : "", refusal->provider,
-                                 peervma_reason_string(refusal->reason));
     }
-    say_why(pair, "not exported: %s (%s)", text, strerror(-error));
+    say_why(pair, "not exported: %s",
+            text[0] != '\0' ? text : strerror(-error));
 }
 
 /* A driver that can, asks the exporter for addresses, which then refuses. */

@@ -33,6 +33,16 @@ void table_destroy(struct table *table)
     table->rows = 0;
 }
 
+static char *copy_cell(const char *cell)
+{
+    char *copy = cell != NULL ? strdup(cell) : NULL;
+
+    if (cell != NULL && copy == NULL) {
+        no_memory();
+    }
+    return copy;
+}
+
 void table_add(struct table *table, const char *const *cells)
 {
     char *(*grown)[TABLE_COLUMNS];
@@ -45,15 +55,15 @@ void table_add(struct table *table, const char *const *cells)
     table->cells = grown;
 
     for (column = 0; column < table->width; column++) {
-        grown[table->rows][column] = NULL;
-        if (cells[column] != NULL) {
-            grown[table->rows][column] = strdup(cells[column]);
-            if (grown[table->rows][column] == NULL) {
-                no_memory();
-            }
-        }
+        grown[table->rows][column] = copy_cell(cells[column]);
     }
     table->rows++;
+}
+
+void table_set(struct table *table, size_t row, size_t column, const char *cell)
+{
+    free(table->cells[row][column]);
+    table->cells[row][column] = copy_cell(cell);
 }
 
 static const char *bytes_text(const char *digits, char *text, size_t size)

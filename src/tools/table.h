@@ -36,6 +36,10 @@ void table_destroy(struct table *table);
 /* Copies `width` texts; NULL is "not known". Ends the program out of memory. */
 void table_add(struct table *table, const char *const *cells);
 
+/* Another text for one cell. */
+void table_set(struct table *table, size_t row, size_t column,
+               const char *cell);
+
 /* To stdout: lines with headings, or a JSON array of objects. */
 void table_print(const struct table *table);
 /* Without the columns whose bits are set. */

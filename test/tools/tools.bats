@@ -2,14 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The command peervma on node 0: what list and explain say of real devices.
 load ../node
+load tools
 
-node_setup() { on 0 /usr/lib/peervma-testbed/node-setup "$@"; }
-
-setup_file() {
-    # Bound anew: bound while a process kept it open, it has another number.
-    node_setup accel off
-    node_setup all
-}
+setup_file() { node_renew; }
 
 teardown_file() {
     node_setup all
@@ -30,16 +25,11 @@ teardown() {
                   rm -f /run/hold /run/hold.pid' || true
 }
 
-# The line of $output that begins with a pattern has this in it.
-line_has() {
-    grep -E "^$1" <<<"$output" | grep -F -- "$2"
-}
-
 @test "list shows the accelerator, the NIC that takes dma-bufs and the module" {
     run on 0 peervma list
     [ "$status" -eq 0 ]
-    line_has "/dev/dri/renderD128 +softaccel +0000:00:05.0 .* yes" MiB
-    line_has "rxe0 +rdma_rxe +ens3 +ACTIVE +yes" rxe0
+    line_has "/dev/dri/renderD128 +softaccel +0000:00:05.0 .* yes +softaccel +[a-z]+ " MiB
+    line_has "rxe0 +rdma_rxe +- +ens3 +Ethernet +ACTIVE +yes" rxe0
     line_has "/dev/peervma: " "usable, exports mappings of kind dma-buf, drm"
 }
 
@@ -59,7 +49,7 @@ line_has() {
     node_setup nic stock
     run on 0 peervma list
     [ "$status" -eq 0 ]
-    line_has "rxe0 +rdma_rxe +ens3 +ACTIVE +no" "registers no dma-buf"
+    line_has "rxe0 +rdma_rxe +- +ens3 +Ethernet +ACTIVE +no" "registers no dma-buf"
     node_setup nic on
 }
 

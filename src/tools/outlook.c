@@ -114,8 +114,8 @@ void outlook_explain(const struct outlook *outlook, const char *provider,
                  with);
     } else if (outlook->nic[0] != '\0') {
         snprintf(text, size,
-                 "%s reads and writes it, from UCX_RNDV_THRESH bytes on; the "
-                 "CPU copies less%s",
+                 "%s reads and writes it in transfers to other nodes, from "
+                 "UCX_RNDV_THRESH bytes on; the CPU copies less%s",
                  outlook->nic, with);
     } else if (outlook->no_nic[0] != '\0') {
         snprintf(text, size,

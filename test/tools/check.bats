@@ -74,6 +74,24 @@ check_line() {
     check_line rxe0 - - - | grep -F "no permission: join the group"
 }
 
+bad_nic() {
+    run on 0 env LD_PRELOAD="$programs/bad_nic.so" BAD_NIC="$1" peervma check
+}
+
+@test "check: a NIC that only claims to have moved the bytes is found out" {
+    bad_nic lose
+    [ "$status" -eq 1 ]
+    check_line rxe0 softaccel '[a-z]+' 'yes +no +- +0 B +no' |
+        grep -E "read: .*, but [0-9]+ of 1048576 bytes are wrong, the first at"
+}
+
+@test "check: a NIC that the accelerator's driver refuses is told apart" {
+    bad_nic refuse
+    [ "$status" -eq 1 ]
+    check_line rxe0 softaccel '[a-z]+' 'no +-' |
+        grep -F "no P2P path: driver softaccel refuses this NIC its memory"
+}
+
 @test "check: progress and colour are for terminals" {
     run --separate-stderr on 0 peervma check
     [ -z "$stderr" ]

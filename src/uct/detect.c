@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <ucm/api/ucm.h>
 #include <ucs/config/global_opts.h>
@@ -18,6 +19,10 @@
 #define EVENTS                                                      \
     (UCM_EVENT_VM_MAPPED | UCM_EVENT_VM_UNMAPPED | UCM_EVENT_MMAP | \
      UCM_EVENT_MUNMAP | UCM_EVENT_MREMAP | UCM_EVENT_MADVISE)
+
+/* Of RDMA devices, whose queues and doorbells libibverbs maps for itself. Every
+ * process with a NIC has some, and UCX is quickest while its cache is empty. */
+#define UVERBS_MAJOR 231
 
 /* UCM priorities; the call itself is made at zero. */
 #define BEFORE_THE_CALL (-1000)
@@ -91,8 +96,13 @@ static int may_be_device(int fd, int flags)
 {
     struct stat st;
 
-    return !(flags & MAP_ANONYMOUS) && (fd >= 0) && (fstat(fd, &st) == 0) &&
-           (!S_ISREG(st.st_mode) || (st.st_dev == detect.sysfs));
+    if ((flags & MAP_ANONYMOUS) || (fd < 0) || (fstat(fd, &st) != 0)) {
+        return 0;
+    }
+    if (S_ISCHR(st.st_mode)) {
+        return major(st.st_rdev) != UVERBS_MAJOR;
+    }
+    return !S_ISREG(st.st_mode) || (st.st_dev == detect.sysfs);
 }
 
 /*

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ enum {
     ONCE_OUT,
     ONCE_LEFT_OUT,
     ONCE_NO_EXPORT,
+    ONCE_NIC,
     ONCE_BEYOND,
     ONCE_GONE,
     ONCE_STAGED,
@@ -27,7 +29,21 @@ enum {
     ((UINT64_C(1) << ONCE_OUT) | (UINT64_C(1) << ONCE_LEFT_OUT) | \
      (UINT64_C(1) << ONCE_BEYOND) | (UINT64_C(1) << ONCE_GONE))
 
+/* How those lines begin that do: start, end, node. */
+#define NOT_ZERO_COPY                                           \
+    "device memory 0x%" PRIxPTR "-0x%" PRIxPTR " on %s is not " \
+    "zero-copy: "
+
 static _Atomic uint64_t said;
+
+/* A job's lines come from all of its nodes. */
+static const char *host_name(void)
+{
+    static _Thread_local char name[HOST_NAME_MAX + 1];
+
+    gethostname(name, sizeof(name) - 1);
+    return name;
+}
 
 static void say_once(unsigned once, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -69,10 +85,8 @@ void uct_peervma_explain_left_out(const char *transports)
 void uct_peervma_explain_no_export(const peervma_region_t *region, int error,
                                    unsigned reason)
 {
-    say_once(ONCE_NO_EXPORT,
-             "device memory 0x%" PRIxPTR "-0x%" PRIxPTR " is not zero-copy: "
-             "/dev/peervma: %s: %s",
-             region->base, region->base + region->length, strerror(-error),
+    say_once(ONCE_NO_EXPORT, NOT_ZERO_COPY "/dev/peervma: %s: %s", region->base,
+             region->base + region->length, host_name(), strerror(-error),
              peervma_reason_string(reason));
 }
 
@@ -90,13 +104,19 @@ void uct_peervma_explain_refused(const void *address, size_t length, int error,
     if (refusals->count > 0) {
         last = &refusals->refusal[refusals->count - 1];
     }
-    say_once(once_for(last != NULL ? last->reason : 0),
-             "device memory 0x%" PRIxPTR "-0x%" PRIxPTR " is not zero-copy: "
-             "%s%s%s (%s)",
-             (uintptr_t)address, (uintptr_t)address + length,
-             (last != NULL) ? last->provider : "", (last != NULL) ? ": " : "",
-             (last != NULL) ? peervma_reason_string(last->reason)
-                            : "no dma-buf",
+    say_once(
+        once_for(last != NULL ? last->reason : 0), NOT_ZERO_COPY "%s%s%s (%s)",
+        (uintptr_t)address, (uintptr_t)address + length, host_name(),
+        (last != NULL) ? last->provider : "", (last != NULL) ? ": " : "",
+        (last != NULL) ? peervma_reason_string(last->reason) : "no dma-buf",
+        strerror(-error));
+}
+
+void uct_peervma_explain_nic(const peervma_region_t *region, const char *nic,
+                             int error)
+{
+    say_once(ONCE_NIC, NOT_ZERO_COPY "the NIC %s refused its dma-buf (%s)",
+             region->base, region->base + region->length, host_name(), nic,
              strerror(-error));
 }
 
@@ -126,8 +146,8 @@ void uct_peervma_explain_staged(const void *address, size_t length)
         return; /* another line has said why */
     }
     say_once(ONCE_STAGED,
-             "device memory 0x%" PRIxPTR "-0x%" PRIxPTR " is not zero-copy: "
+             NOT_ZERO_COPY
              "UCX asked for no dma-buf: no NIC that it uses takes one, or its "
              "settings forbid it",
-             (uintptr_t)address, (uintptr_t)address + length);
+             (uintptr_t)address, (uintptr_t)address + length, host_name());
 }

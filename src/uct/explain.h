@@ -24,6 +24,10 @@ void uct_peervma_explain_no_export(const peervma_region_t *region, int error,
 void uct_peervma_explain_refused(const void *address, size_t length, int error,
                                  const peervma_refusals_t *refusals);
 
+/* The NIC does not register this mapping. */
+void uct_peervma_explain_nic(const peervma_region_t *region, const char *nic,
+                             int error);
+
 /* A buffer reaches beyond the mapping that it begins in. */
 void uct_peervma_explain_beyond(const void *address, size_t length,
                                 const peervma_region_t *region);

@@ -12,7 +12,6 @@
 #include <ucp/api/ucp.h>
 
 #include "abi/iface.h"
-#include "md.h"
 
 #define GUARD_MAX_ENTRIES 64 /* of a list; UCX has about 15 components */
 #define GUARD_ATTR_ROOM 2048 /* for attributes; UCX's have about 540 bytes */
@@ -268,6 +267,16 @@ static int check_md(const uct_peervma_guard_facts_t *facts, size_t attr_end)
     return ok;
 }
 
+/* Those that the plugin may use. */
+static int are_types(const char *const *names, ucs_memory_type_t unknown)
+{
+    return is_type(names, UCS_MEMORY_TYPE_CUDA, "cuda") &&
+           is_type(names, UCS_MEMORY_TYPE_ROCM, "rocm") &&
+           is_type(names, UCS_MEMORY_TYPE_RDMA, "rdma") &&
+           is_type(names, UCS_MEMORY_TYPE_ZE_DEVICE, "ze-device") &&
+           is_type(names, unknown, "unknown");
+}
+
 /* What is not as it is in this version, or NULL. */
 static const char *find_difference(const uct_peervma_guard_facts_t *facts,
                                    const uct_peervma_version_t *version)
@@ -285,8 +294,7 @@ static const char *find_difference(const uct_peervma_guard_facts_t *facts,
     if (facts->functions != version->functions) {
         return "functions";
     }
-    if (!is_type(facts->type_names, UCT_PEERVMA_MEM_TYPE, "ze-device") ||
-        !is_type(facts->type_names, version->unknown_type, "unknown")) {
+    if (!are_types(facts->type_names, version->unknown_type)) {
         return "memory types";
     }
     if (!are_components(facts->components)) {

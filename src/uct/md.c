@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "md.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -8,6 +9,7 @@
 #include "beyond.h"
 #include "detect.h"
 #include "explain.h"
+#include "memtype.h"
 #include "module.h"
 #include "stats.h"
 #include "status.h"
@@ -19,6 +21,18 @@ ucs_config_field_t uct_peervma_md_config_table[] = {
      "process exits.",
      ucs_offsetof(uct_peervma_md_config_t, stats), UCS_CONFIG_TYPE_BOOL},
 
+    {"MEM_TYPE", "auto",
+     "UCX's memory type that stands for device memory. auto takes the first\n"
+     "that no component of UCX has devices of.",
+     ucs_offsetof(uct_peervma_md_config_t, mem_type),
+     UCS_CONFIG_TYPE_ENUM(uct_peervma_type_settings)},
+
+    {"TRY_NICS", "y",
+     "Register each device mapping once with the NICs, for a trial, and stage\n"
+     "it through host memory if one refuses. Otherwise such a refusal fails\n"
+     "the request.",
+     ucs_offsetof(uct_peervma_md_config_t, try_nics), UCS_CONFIG_TYPE_BOOL},
+
     {NULL}};
 
 static uct_peervma_md_t *to_md(uct_md_h md)
@@ -28,16 +42,17 @@ static uct_peervma_md_t *to_md(uct_md_h md)
 
 static ucs_status_t md_query(uct_md_h md, uct_md_attr_v2_t *attr)
 {
-    const uint64_t device = UCS_BIT(UCT_PEERVMA_MEM_TYPE);
+    const uint64_t device = UCS_BIT(uct_peervma_types.device);
+    const uint64_t all = device | UCS_BIT(uct_peervma_types.staged);
 
     uct_md_base_md_query(attr);
     attr->flags = UCT_MD_FLAG_REG;
-    attr->reg_mem_types = UCS_BIT(UCS_MEMORY_TYPE_HOST) | device;
-    attr->access_mem_types = device;
+    attr->reg_mem_types = UCS_BIT(UCS_MEMORY_TYPE_HOST) | all;
+    attr->access_mem_types = all;
     if (uct_peervma_version->access_host) {
         attr->access_mem_types |= UCS_BIT(UCS_MEMORY_TYPE_HOST);
     }
-    attr->detect_mem_types = device;
+    attr->detect_mem_types = all;
     /* UCP aborts a receive whose buffer it cannot register, but knows how to
      * stage memory of which no dma-buf is promised. */
     attr->dmabuf_mem_types = (to_md(md)->export_error == 0) ? device : 0;
@@ -60,6 +75,18 @@ static ucs_sys_device_t region_sys_device(const peervma_region_t *region)
     return sys_device;
 }
 
+/* Where nothing can be exported, UCP knows and stages all. */
+static ucs_memory_type_t region_type(uct_peervma_md_t *md,
+                                     const peervma_region_t *region)
+{
+    if ((md->export_error == 0) &&
+        (uct_peervma_types.staged != uct_peervma_types.device) &&
+        uct_peervma_trial_is_staged(md->trial, region)) {
+        return uct_peervma_types.staged;
+    }
+    return uct_peervma_types.device;
+}
+
 static int is_beyond(const peervma_region_t *region, const void *address,
                      size_t length)
 {
@@ -67,8 +94,10 @@ static int is_beyond(const peervma_region_t *region, const void *address,
 }
 
 /* A fresh dma-buf fd, which UCP closes, and the range's offset in it. */
-static ucs_status_t query_dmabuf(uct_peervma_md_t *md, const void *address,
-                                 size_t length, uct_md_mem_attr_t *attr)
+static ucs_status_t query_dmabuf(uct_peervma_md_t *md,
+                                 const peervma_region_t *region,
+                                 const void *address, size_t length,
+                                 uct_md_mem_attr_t *attr)
 {
     peervma_refusals_t refusals;
     peervma_export_t export;
@@ -79,6 +108,7 @@ static ucs_status_t query_dmabuf(uct_peervma_md_t *md, const void *address,
     if (ret != 0) {
         uct_peervma_stat_add(UCT_PEERVMA_STAT_DMABUF_REFUSED, 1);
         uct_peervma_explain_refused(address, length, ret, &refusals);
+        uct_peervma_trial_refuse(md->trial, region);
         return uct_peervma_status(ret);
     }
 
@@ -121,7 +151,7 @@ static ucs_status_t md_mem_query(uct_md_h tl_md, const void *address,
     }
 
     if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_MEM_TYPE) {
-        attr->mem_type = UCT_PEERVMA_MEM_TYPE;
+        attr->mem_type = region_type(md, &region);
     }
     if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_SYS_DEV) {
         attr->sys_dev = region_sys_device(&region);
@@ -137,7 +167,7 @@ static ucs_status_t md_mem_query(uct_md_h tl_md, const void *address,
     }
     if (attr->field_mask & (UCT_MD_MEM_ATTR_FIELD_DMABUF_FD |
                             UCT_MD_MEM_ATTR_FIELD_DMABUF_OFFSET)) {
-        return query_dmabuf(md, address, length, attr);
+        return query_dmabuf(md, &region, address, length, attr);
     }
     return UCS_OK;
 }
@@ -230,6 +260,7 @@ static void md_close(uct_md_h md)
         uct_peervma_is_left_out(transports)) {
         uct_peervma_explain_left_out(transports);
     }
+    uct_peervma_trial_destroy(to_md(md)->trial);
     free(to_md(md));
     uct_peervma_detect_stop();
 }
@@ -245,6 +276,25 @@ static const uct_md_ops_t md_ops = {.close = md_close,
                                     .mem_elem_pack = md_mem_elem_pack,
                                     .mem_elem_release = md_mem_elem_release};
 
+/* When the domain is opened all of UCX's modules are loaded. */
+static int choose_types(const uct_peervma_md_config_t *config)
+{
+    uct_peervma_type_users_t users;
+    char reason[128];
+
+    uct_peervma_type_users(&users);
+    if (uct_peervma_types_choose(config->mem_type, &users,
+                                 &uct_peervma_types) == 0) {
+        return 1;
+    }
+    snprintf(reason, sizeof(reason),
+             "its memory type (UCX_PEERVMA_MEM_TYPE=%s) belongs to a component "
+             "of UCX here",
+             uct_peervma_type_settings[config->mem_type]);
+    uct_peervma_explain_out(reason);
+    return 0;
+}
+
 ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
                                  const uct_md_config_t *tl_config,
                                  uct_md_h *md_p)
@@ -254,6 +304,9 @@ ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
     ucs_status_t status;
 
     (void)name;
+    if (!choose_types(config)) {
+        return UCS_ERR_BUSY;
+    }
     md = malloc(sizeof(*md));
     if (md == NULL) {
         return UCS_ERR_NO_MEMORY;
@@ -261,8 +314,12 @@ ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
 
     status = uct_peervma_detect_start(&md->context);
     if (status != UCS_OK) {
-        free(md);
-        return status;
+        goto err_free;
+    }
+    md->trial = uct_peervma_trial_create(md->context, config->try_nics);
+    if (md->trial == NULL) {
+        status = UCS_ERR_NO_MEMORY;
+        goto err_stop;
     }
     if (config->stats) {
         uct_peervma_stats_print_at_exit();
@@ -275,4 +332,10 @@ ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
     md->has_iface = 0;
     *md_p = &md->super;
     return UCS_OK;
+
+err_stop:
+    uct_peervma_detect_stop();
+err_free:
+    free(md);
+    return status;
 }

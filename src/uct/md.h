@@ -6,15 +6,12 @@
 #include <peervma.h>
 
 #include "abi/component.h"
-
-/* The memory type that stands for device memory of any kind: UCX has no name
- * for it. For this one it expects what is true of ours: the CPU should not
- * touch it, and a dma-buf registers it. */
-#define UCT_PEERVMA_MEM_TYPE UCS_MEMORY_TYPE_ZE_DEVICE
+#include "trial.h"
 
 typedef struct {
     uct_md_t super;
     peervma_context_t *context;
+    uct_peervma_trial_t *trial;
     int export_error;       /* exports cannot be counted on; < 0 */
     unsigned export_reason; /* then: why */
     int has_iface;          /* UCX opened one, sooner or later */
@@ -22,6 +19,8 @@ typedef struct {
 
 typedef struct {
     int stats;
+    unsigned mem_type; /* in uct_peervma_type_settings */
+    int try_nics;
 } uct_peervma_md_config_t;
 
 extern ucs_config_field_t uct_peervma_md_config_table[];

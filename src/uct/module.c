@@ -29,44 +29,6 @@ const char *uct_peervma_refusal(void)
     return (refusal[0] == '\0') ? NULL : refusal;
 }
 
-/* Does a vendor's component of our memory type have a device? */
-static int is_type_taken(void)
-{
-    uct_component_attr_t attr;
-    uct_component_h *components;
-    unsigned count, i;
-    int taken = 0;
-
-    if (uct_query_components(&components, &count) != UCS_OK) {
-        return 0;
-    }
-    for (i = 0; i < count; ++i) {
-        if (strncmp(components[i]->name, "ze_", 3) != 0) {
-            continue;
-        }
-        attr.field_mask = UCT_COMPONENT_ATTR_FIELD_MD_RESOURCE_COUNT;
-        taken |= (uct_component_query(components[i], &attr) == UCS_OK) &&
-                 (attr.md_resource_count > 0);
-    }
-    uct_release_component_list(components);
-    return taken;
-}
-
-static ucs_status_t query_md_resources(uct_component_t *component,
-                                       uct_md_resource_desc_t **resources_p,
-                                       unsigned *count_p)
-{
-    /* Asked by ucp_init(), when all of UCX's modules are loaded. */
-    if (is_type_taken()) {
-        uct_peervma_explain_out("the memory type ze-device, which it uses, "
-                                "belongs to UCX's Level Zero components here");
-        *resources_p = NULL;
-        *count_p = 0;
-        return UCS_OK;
-    }
-    return uct_md_query_single_md_resource(component, resources_p, count_p);
-}
-
 static ucs_status_t cm_open(uct_component_t *component, uct_worker_h worker,
                             const uct_cm_config_t *config, uct_cm_h *cm_p)
 {
@@ -135,7 +97,7 @@ static void md_vfs_init(uct_md_h md)
 
 static uct_component_t component = {
     .name = "peervma",
-    .query_md_resources = query_md_resources,
+    .query_md_resources = uct_md_query_single_md_resource,
     .md_open = uct_peervma_md_open,
     .cm_open = cm_open,
     .rkey_ptr = rkey_ptr,

@@ -9,6 +9,8 @@
 static const char *const stat_names[UCT_PEERVMA_STAT_LAST] = {
     [UCT_PEERVMA_STAT_LOOKUPS] = "lookups",
     [UCT_PEERVMA_STAT_REGIONS] = "regions",
+    [UCT_PEERVMA_STAT_REGIONS_TRIED] = "regions_tried",
+    [UCT_PEERVMA_STAT_REGIONS_STAGED] = "regions_staged",
     [UCT_PEERVMA_STAT_DMABUF_EXPORTS] = "dmabuf_exports",
     [UCT_PEERVMA_STAT_DMABUF_REFUSED] = "dmabuf_refused",
     [UCT_PEERVMA_STAT_PUT_SHORT] = "put_short",

@@ -13,6 +13,8 @@
 typedef enum {
     UCT_PEERVMA_STAT_LOOKUPS,        /* addresses asked for */
     UCT_PEERVMA_STAT_REGIONS,        /* device mappings found or made */
+    UCT_PEERVMA_STAT_REGIONS_TRIED,  /* exported and registered for a trial */
+    UCT_PEERVMA_STAT_REGIONS_STAGED, /* of them, those that were refused */
     UCT_PEERVMA_STAT_DMABUF_EXPORTS, /* dma-bufs given to UCX */
     UCT_PEERVMA_STAT_DMABUF_REFUSED,
     UCT_PEERVMA_STAT_PUT_SHORT, /* calls */

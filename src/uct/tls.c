@@ -29,3 +29,24 @@ int uct_peervma_is_left_out(const char *transports)
         }
     }
 }
+
+int uct_peervma_has_rdma(const char *transports)
+{
+    static const char *const names[] = {"all", "rc",  "ud", "dc",
+                                        "ib",  "gga", "srd"};
+    const char *word;
+    size_t i;
+
+    if ((transports == NULL) || (transports[0] == '^')) {
+        return 1;
+    }
+    for (word = transports; *word != '\0'; word += strcspn(word, ",")) {
+        word += strspn(word, ",\\");
+        for (i = 0; i < sizeof(names) / sizeof(names[0]); ++i) {
+            if (strncmp(word, names[i], strlen(names[i])) == 0) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}

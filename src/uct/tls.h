@@ -10,4 +10,7 @@
  */
 int uct_peervma_is_left_out(const char *transports);
 
+/* May such a list select a transport of a NIC that registers memory? */
+int uct_peervma_has_rdma(const char *transports);
+
 #endif

@@ -1,13 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "buffer.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "peer.h"
 
-const char *const buffer_kind_names[2] = {"host", "device"};
+#define BAR "/sys/bus/pci/devices/0000:00:05.0/resource2"
+
+const char *const buffer_kind_names[4] = {"host", "device", "readonly", "bar"};
+
+buffer_kind_t buffer_kind_of(const char *name)
+{
+    int kind;
+
+    for (kind = 0; kind < 4; ++kind) {
+        if (strcmp(name, buffer_kind_names[kind]) == 0) {
+            return (buffer_kind_t)kind;
+        }
+    }
+    peer_die("there is no %s memory", name);
+}
+
+static int is_on_accelerator(const buffer_t *buffer)
+{
+    return (buffer->kind == BUFFER_DEVICE) || (buffer->kind == BUFFER_READONLY);
+}
 
 static int accelerator(void)
 {
@@ -30,15 +51,44 @@ static void must(int ret, const char *what)
     }
 }
 
+static char *map_bar(size_t size)
+{
+    int fd = open(BAR, O_RDWR | O_CLOEXEC);
+    char *bytes = MAP_FAILED;
+
+    if (fd >= 0) {
+        bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        close(fd);
+    }
+    if (bytes == MAP_FAILED) {
+        peer_die("%s cannot be mapped", BAR);
+    }
+    return bytes;
+}
+
+void buffer_protect(buffer_t *buffer, int prot)
+{
+    if (mmap(buffer->bytes, buffer->size, prot, MAP_SHARED | MAP_FIXED,
+             buffer->device.fd,
+             (off_t)buffer->device.mmap_offset) != buffer->bytes) {
+        peer_die("mmap failed");
+    }
+}
+
 void buffer_create(buffer_t *buffer, buffer_kind_t kind, size_t size)
 {
     memset(buffer, 0, sizeof(*buffer));
     buffer->kind = kind;
     buffer->size = size;
-    if (kind == BUFFER_DEVICE) {
+    if (is_on_accelerator(buffer)) {
         must(softaccel_buffer_create(accelerator(), size, &buffer->device),
              "device memory");
         buffer->bytes = buffer->device.ptr;
+        if (kind == BUFFER_READONLY) {
+            buffer_protect(buffer, PROT_READ);
+        }
+    } else if (kind == BUFFER_BAR) {
+        buffer->bytes = map_bar(size);
     } else {
         buffer->bytes = mmap(NULL, size, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -50,7 +100,7 @@ void buffer_create(buffer_t *buffer, buffer_kind_t kind, size_t size)
 
 void buffer_destroy(buffer_t *buffer)
 {
-    if (buffer->kind == BUFFER_DEVICE) {
+    if (is_on_accelerator(buffer)) {
         must(softaccel_buffer_destroy(&buffer->device), "device memory");
     } else {
         munmap(buffer->bytes, buffer->size);
@@ -61,7 +111,7 @@ void buffer_fill(buffer_t *buffer, size_t offset, size_t length, uint32_t seed)
 {
     size_t i;
 
-    if (buffer->kind == BUFFER_DEVICE) {
+    if (is_on_accelerator(buffer)) {
         must(softaccel_fill(&buffer->device, offset, length, seed), "fill");
         return;
     }
@@ -93,7 +143,7 @@ int buffer_holds(const buffer_t *buffer, size_t offset, size_t length,
     uint32_t checksum;
     size_t i;
 
-    if (buffer->kind == BUFFER_DEVICE) {
+    if (is_on_accelerator(buffer)) {
         must(softaccel_checksum(&buffer->device, offset, length, &checksum),
              "checksum");
         return checksum == pattern_checksum(length, seed);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Buffers in host memory and in the accelerator's, filled and checked there. */
+/*
+ * Buffers in host memory and in the accelerator's, filled and checked there;
+ * and such as nobody exports.
+ */
 #ifndef UCT_TEST_BUFFER_H
 #define UCT_TEST_BUFFER_H
 
@@ -8,7 +11,12 @@
 
 #include "softaccel_client.h"
 
-typedef enum { BUFFER_HOST, BUFFER_DEVICE } buffer_kind_t;
+typedef enum {
+    BUFFER_HOST,
+    BUFFER_DEVICE,
+    BUFFER_READONLY, /* of the accelerator, mapped read-only */
+    BUFFER_BAR       /* the accelerator's BAR, where it has no driver */
+} buffer_kind_t;
 
 typedef struct buffer {
     buffer_kind_t kind;
@@ -17,7 +25,10 @@ typedef struct buffer {
     softaccel_buffer_t device;
 } buffer_t;
 
-extern const char *const buffer_kind_names[2];
+extern const char *const buffer_kind_names[4];
+
+/* Ends the test if there is no such kind. */
+buffer_kind_t buffer_kind_of(const char *name);
 
 void buffer_create(buffer_t *buffer, buffer_kind_t kind, size_t size);
 void buffer_destroy(buffer_t *buffer);
@@ -27,6 +38,9 @@ void buffer_destroy(buffer_t *buffer);
 void buffer_fill(buffer_t *buffer, size_t offset, size_t length, uint32_t seed);
 int buffer_holds(const buffer_t *buffer, size_t offset, size_t length,
                  uint32_t seed);
+
+/* Map it at its address anew, with this protection. */
+void buffer_protect(buffer_t *buffer, int prot);
 
 /* Map it at `address`, in place of what is there, and nowhere else. */
 void buffer_move(buffer_t *buffer, char *address);

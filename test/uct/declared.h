@@ -9,7 +9,6 @@
 #include "abi/iface.h"
 #include "abi/memtype_cache.h"
 #include "abi/versions.h"
-#include "md.h"
 
 #define FIRST UCT_PEERVMA_UCX_FIRST
 #define LAST UCT_PEERVMA_UCX_LAST
@@ -244,7 +243,11 @@ static const declared_t declared[] = {
     FIELD(ucs_memory_info_t, alloc_length),
     FIELD_IN(ucs_memory_info_t, mem_flags, 22, LAST),
     VALUE(ucs_memory_type_t, UCS_MEMORY_TYPE_HOST, UCS_MEMORY_TYPE_HOST),
-    VALUE(ucs_memory_type_t, UCS_MEMORY_TYPE_ZE_DEVICE, UCT_PEERVMA_MEM_TYPE),
+    VALUE(ucs_memory_type_t, UCS_MEMORY_TYPE_CUDA, UCS_MEMORY_TYPE_CUDA),
+    VALUE(ucs_memory_type_t, UCS_MEMORY_TYPE_ROCM, UCS_MEMORY_TYPE_ROCM),
+    VALUE(ucs_memory_type_t, UCS_MEMORY_TYPE_RDMA, UCS_MEMORY_TYPE_RDMA),
+    VALUE(ucs_memory_type_t, UCS_MEMORY_TYPE_ZE_DEVICE,
+          UCS_MEMORY_TYPE_ZE_DEVICE),
 
     /* Of the headers that the plugin is built with, not of abi/. */
     SIZE(uct_iface_ops_t),

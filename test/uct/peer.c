@@ -143,11 +143,23 @@ static void must(ucs_status_t status, const char *what)
     }
 }
 
-static void load_plugin(void)
+/* NAME=client or NAME=server in the environment of both: is it this one? */
+static int is_meant(const peer_t *peer, const char *name)
+{
+    const char *value = getenv(name);
+
+    return (value != NULL) &&
+           (strcmp(value, peer->is_client ? "client" : "server") == 0);
+}
+
+static void load_plugin(const peer_t *peer)
 {
     const char *(*refusal)(void);
     void *plugin;
 
+    if (is_meant(peer, "NO_PLUGIN")) {
+        return;
+    }
     plugin = dlopen(PLUGIN, RTLD_NOW | RTLD_LOCAL);
     if (plugin == NULL) {
         peer_die("%s", dlerror());
@@ -187,7 +199,7 @@ void peer_start(peer_t *peer)
     };
     const ucp_worker_params_t worker_params = {.field_mask = 0};
 
-    load_plugin();
+    load_plugin(peer);
     must(ucp_init(&params, NULL, &peer->context), "ucp_init");
     must(ucp_worker_create(peer->context, &worker_params, &peer->worker),
          "worker");

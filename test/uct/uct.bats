@@ -128,3 +128,83 @@ stat() { grep -o " $1=[0-9a-z]*" <<<"$2" | cut -d= -f2; }
     grep -q '^peervma: refused: .* beyond its device mapping' <<<"$output"
     grep -q '^server: nothing from behind' <<<"$server"
 }
+
+refuse=LD_PRELOAD=$programs/libuct_refuse.so
+
+# lines PATTERN TEXT: how many.
+lines() { grep -c "$1" <<<"$2" || true; }
+
+@test "a read-only mapping is staged, said once, until it is mapped anew" {
+    pair "${rdma[@]}" CLIENT_MEMORY=readonly AGAIN=y -- uct_refusal
+    pair_holds
+    [ "$(stat regions_tried "$output")" -eq 2 ]
+    [ "$(stat regions_staged "$output")" -eq 1 ]
+    [ "$(stat dmabuf_refused "$output")" -eq 1 ]
+    [ "$(stat dmabuf_exports "$output")" -eq 1 ]
+    # The messages of all rounds before it was mapped anew, and no byte more.
+    [ "$(stat cpu_copied_bytes "$output")" -eq \
+        $((3 * (8 + 4096 + 65536 + 1048576))) ]
+    [ "$(lines '^peervma: .*not zero-copy: .*' "$output")" -eq 1 ]
+}
+
+@test "a BAR that its exporter refuses is staged, from there and to there" {
+    on 0 /usr/lib/peervma-testbed/node-setup accel off
+    on 0 sh -c 'echo off >/sys/module/peervma/parameters/bar_export'
+    pair "${rdma[@]}" CLIENT_MEMORY=bar -- uct_refusal
+    on 0 /usr/lib/peervma-testbed/node-setup all
+    pair_holds
+    [ "$(stat regions_tried "$output")" -eq 1 ]
+    [ "$(stat regions_staged "$output")" -eq 1 ]
+    [ "$(stat dmabuf_exports "$output")" -eq 0 ]
+    [ "$(stat cpu_copied_bytes "$output")" -gt 0 ]
+    [ "$(stat regions_staged "$server")" -eq 0 ]
+    [ "$(lines '^peervma: .*not zero-copy: .*bar_export' "$output")" -eq 1 ]
+}
+
+@test "what the receiver's NIC refuses is staged there, tried once" {
+    pair "${rdma[@]}" "$refuse" REFUSE_NODE=node1 -- uct_refusal
+    pair_holds
+    [ "$(stat regions_staged "$output")" -eq 0 ]
+    [ "$(stat regions_staged "$server")" -eq 1 ]
+    [ "$(stat dmabuf_exports "$server")" -eq 0 ]
+    [ "$(lines '^refused a dma-buf of 2097152 bytes' "$server")" -eq 1 ]
+    [ "$(lines '^peervma: .* on node1 is not zero-copy: the NIC rxe0 refused' \
+        "$server")" -eq 1 ]
+}
+
+@test "what the NICs of both nodes refuse is staged" {
+    pair "${rdma[@]}" "$refuse" -- uct_refusal
+    pair_holds
+    [ "$(stat regions_staged "$output")" -eq 1 ]
+    [ "$(stat regions_staged "$server")" -eq 1 ]
+}
+
+@test "what one NIC refuses is staged, asking the kernel for each buffer" {
+    pair "${rdma[@]}" UCX_MEM_EVENTS=n "$refuse" REFUSE_NODE=node0 -- uct_refusal
+    pair_holds
+    [ "$(stat detection "$output")" = query ]
+    [ "$(stat regions_tried "$output")" -eq 1 ]
+    [ "$(stat regions_staged "$output")" -eq 1 ]
+}
+
+@test "host memory is what it was: no address is asked for, none looked up" {
+    pair "${rdma[@]}" CLIENT_MEMORY=host SERVER_MEMORY=host -- uct_refusal
+    pair_holds
+    [ "$(stat detection "$output")" = events ]
+    [ "$(stat lookups "$output")" -eq 0 ]
+    [ "$(stat regions "$output")" -eq 0 ]
+}
+
+@test "the receiver has no plugin: right bytes in its host memory" {
+    pair "${rdma[@]}" NO_PLUGIN=server SERVER_MEMORY=host -- uct_refusal
+    pair_holds
+    [ "$(stat dmabuf_exports "$output")" -gt 0 ]
+}
+
+@test "with another memory type device memory is zero-copy all the same" {
+    pair "${rdma[@]}" UCX_PEERVMA_MEM_TYPE=rdma \
+        UCX_MEMTYPE_REG_WHOLE_ALLOC_TYPES=cuda,rdma -- uct_zerocopy
+    pair_holds
+    [ "$(stat cpu_copied_bytes "$output")" -eq 0 ]
+    [ "$(stat cpu_copied_bytes "$server")" -eq 0 ]
+}

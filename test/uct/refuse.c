@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A NIC that refuses some dma-bufs, to be preloaded: those of REFUSE_BYTES
+ * bytes, or all, on the node REFUSE_NODE, or on all. Each refusal is a line on
+ * standard error.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <infiniband/verbs.h>
+
+static int is_refused(size_t length, int fd)
+{
+    const char *bytes = getenv("REFUSE_BYTES"), *node = getenv("REFUSE_NODE");
+    char host[65] = "";
+
+    gethostname(host, sizeof(host) - 1);
+    return (fd >= 0) && ((node == NULL) || (strcmp(node, host) == 0)) &&
+           ((bytes == NULL) || (strtoul(bytes, NULL, 0) == length));
+}
+
+struct ibv_mr *ibv_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset,
+                                 size_t length, uint64_t iova, int fd,
+                                 int access)
+{
+    struct ibv_mr *(*next)(struct ibv_pd *, uint64_t, size_t, uint64_t, int,
+                           int);
+
+    if (is_refused(length, fd)) {
+        fprintf(stderr, "refused a dma-buf of %zu bytes\n", length);
+        errno = EREMOTEIO;
+        return NULL;
+    }
+    /* That of the nodes, which is preloaded too. */
+    *(void **)&next = dlsym(RTLD_NEXT, "ibv_reg_dmabuf_mr");
+    if (next == NULL) {
+        errno = EOPNOTSUPP;
+        return NULL;
+    }
+    return next(pd, offset, length, iova, fd, access);
+}

@@ -9,12 +9,6 @@
 #include "ep.h"
 #include "md.h"
 
-/* What a CPU does on a write-combining BAR: stores are merged into bursts,
- * loads wait for the bus one by one. Bytes per second and seconds. */
-#define TO_DEVICE_BANDWIDTH 4e9
-#define FROM_DEVICE_BANDWIDTH 250e6
-#define COPY_LATENCY 0.5e-6
-
 static uct_peervma_iface_t *to_iface(uct_iface_h iface)
 {
     return ucs_container_of(iface, uct_peervma_iface_t, super.super);
@@ -45,15 +39,16 @@ static ucs_status_t iface_query(uct_iface_h iface, uct_iface_attr_t *attr)
     attr->cap.am.align_mtu = 1;
     attr->cap.am.max_iov = 1;
 
-    attr->bandwidth.dedicated = FROM_DEVICE_BANDWIDTH;
-    attr->latency.c = COPY_LATENCY;
+    attr->bandwidth.dedicated = to_iface(iface)->speed->from_device;
+    attr->latency.c = to_iface(iface)->speed->latency;
     return UCS_OK;
 }
 
-static void estimate_end(uct_perf_attr_end_t *end, uint64_t field_mask)
+static void estimate_end(uct_perf_attr_end_t *end, uint64_t field_mask,
+                         const uct_peervma_copy_speed_t *speed)
 {
     if (field_mask & UCT_PERF_END_HAS_LATENCY) {
-        end->latency.c = COPY_LATENCY;
+        end->latency.c = speed->latency;
         end->latency.m = 0;
     }
     if (field_mask & UCT_PERF_END_HAS_MAX_INFLIGHT) {
@@ -67,13 +62,13 @@ static void estimate_end(uct_perf_attr_end_t *end, uint64_t field_mask)
 static ucs_status_t iface_estimate_perf(uct_iface_h iface,
                                         uct_perf_attr_t *attr)
 {
+    const uct_peervma_copy_speed_t *speed = to_iface(iface)->speed;
     int is_put = (attr->field_mask & UCT_PERF_HAS_OPERATION) &&
                  ((attr->operation == UCT_OP_PUT_SHORT) ||
                   (attr->operation == UCT_OP_PUT_ZCOPY));
-    uct_ppn_bandwidth_t bandwidth = {
-        .dedicated = is_put ? TO_DEVICE_BANDWIDTH : FROM_DEVICE_BANDWIDTH};
+    uct_ppn_bandwidth_t bandwidth = {.dedicated = is_put ? speed->to_device
+                                                         : speed->from_device};
 
-    (void)iface;
     if (attr->field_mask & UCT_PERF_HAS_BANDWIDTH) {
         attr->bandwidth = bandwidth;
     }
@@ -88,13 +83,15 @@ static ucs_status_t iface_estimate_perf(uct_iface_h iface,
     }
 
     if (!uct_peervma_version->path_bandwidth) {
-        estimate_end(&attr->v1_18, attr->field_mask >> UCT_PERF_END_BIT_V1_18);
+        estimate_end(&attr->v1_18, attr->field_mask >> UCT_PERF_END_BIT_V1_18,
+                     speed);
         return UCS_OK;
     }
     if (attr->field_mask & UCT_PERF_HAS_PATH_BANDWIDTH) {
         attr->v1_19.path_bandwidth = bandwidth;
     }
-    estimate_end(&attr->v1_19.end, attr->field_mask >> UCT_PERF_END_BIT_V1_19);
+    estimate_end(&attr->v1_19.end, attr->field_mask >> UCT_PERF_END_BIT_V1_19,
+                 speed);
     return UCS_OK;
 }
 
@@ -317,6 +314,7 @@ ucs_status_t uct_peervma_iface_open(uct_md_h md, uct_worker_h worker,
     }
     iface->id = ucs_generate_uuid((uintptr_t)iface);
     iface->context = peervma_md->context;
+    iface->speed = &peervma_md->copy_speed;
     peervma_md->has_iface = 1;
     *iface_p = &iface->super.super;
     return UCS_OK;

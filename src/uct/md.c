@@ -33,6 +33,21 @@ ucs_config_field_t uct_peervma_md_config_table[] = {
      "the request.",
      ucs_offsetof(uct_peervma_md_config_t, try_nics), UCS_CONFIG_TYPE_BOOL},
 
+    {"COPY_BW_TO_DEVICE", "auto",
+     "How quickly the CPU writes device memory, by which UCX chooses between\n"
+     "copies and zero-copy. auto is 4GBps, as of a write-combining BAR.",
+     ucs_offsetof(uct_peervma_md_config_t, copy_speed.to_device),
+     UCS_CONFIG_TYPE_BW},
+
+    {"COPY_BW_FROM_DEVICE", "auto",
+     "How quickly the CPU reads device memory, likewise. auto is 250MBps.",
+     ucs_offsetof(uct_peervma_md_config_t, copy_speed.from_device),
+     UCS_CONFIG_TYPE_BW},
+
+    {"COPY_LATENCY", "500ns", "How long the shortest copy takes.",
+     ucs_offsetof(uct_peervma_md_config_t, copy_speed.latency),
+     UCS_CONFIG_TYPE_TIME},
+
     {NULL}};
 
 static uct_peervma_md_t *to_md(uct_md_h md)
@@ -295,6 +310,20 @@ static int choose_types(const uct_peervma_md_config_t *config)
     return 0;
 }
 
+/* What a CPU does on a write-combining BAR, unless it is set: stores are merged
+ * into bursts, loads wait for the bus one by one. */
+static void set_copy_speed(uct_peervma_md_t *md,
+                           const uct_peervma_copy_speed_t *speed)
+{
+    md->copy_speed = *speed;
+    if (!(speed->to_device > 0)) {
+        md->copy_speed.to_device = 4e9;
+    }
+    if (!(speed->from_device > 0)) {
+        md->copy_speed.from_device = 250e6;
+    }
+}
+
 ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
                                  const uct_md_config_t *tl_config,
                                  uct_md_h *md_p)
@@ -329,6 +358,7 @@ ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
     /* UCP decides at its start how device memory may travel, when there may be
      * no mapping yet to try an export with. */
     md->export_error = peervma_context_exports(md->context, &md->export_reason);
+    set_copy_speed(md, &config->copy_speed);
     md->has_iface = 0;
     *md_p = &md->super;
     return UCS_OK;

@@ -8,10 +8,18 @@
 #include "abi/component.h"
 #include "trial.h"
 
+/* What UCP weighs the CPU's copies by. */
+typedef struct {
+    double to_device;   /* bytes per second */
+    double from_device; /* bytes per second */
+    double latency;     /* seconds, of each copy */
+} uct_peervma_copy_speed_t;
+
 typedef struct {
     uct_md_t super;
     peervma_context_t *context;
     uct_peervma_trial_t *trial;
+    uct_peervma_copy_speed_t copy_speed;
     int export_error;       /* exports cannot be counted on; < 0 */
     unsigned export_reason; /* then: why */
     int has_iface;          /* UCX opened one, sooner or later */
@@ -21,6 +29,7 @@ typedef struct {
     int stats;
     unsigned mem_type; /* in uct_peervma_type_settings */
     int try_nics;
+    uct_peervma_copy_speed_t copy_speed;
 } uct_peervma_md_config_t;
 
 extern ucs_config_field_t uct_peervma_md_config_table[];

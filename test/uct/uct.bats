@@ -208,3 +208,14 @@ lines() { grep -c "$1" <<<"$2" || true; }
     [ "$(stat cpu_copied_bytes "$output")" -eq 0 ]
     [ "$(stat cpu_copied_bytes "$server")" -eq 0 ]
 }
+
+@test "the CPU's speed, as it is set, decides between copies and zero-copy" {
+    local -a free=("${rdma[@]/UCX_RNDV_*/UCX_WARN_UNUSED_ENV_VARS=n}")
+    pair "${free[@]}" UCX_PEERVMA_COPY_BW_TO_DEVICE=1MBps \
+        UCX_PEERVMA_COPY_BW_FROM_DEVICE=1MBps -- uct_zerocopy
+    pair_holds
+    [ "$(stat cpu_copied_bytes "$output")" -eq 0 ]
+    pair "${free[@]}" UCX_PEERVMA_COPY_BW_TO_DEVICE=100GBps \
+        UCX_PEERVMA_COPY_BW_FROM_DEVICE=100GBps -- uct_zerocopy
+    [ "$(stat cpu_copied_bytes "$output")" -gt 0 ]
+}

@@ -219,6 +219,7 @@ static int are_md_attributes(const uct_peervma_guard_facts_t *facts,
         ATTR_FIELD(ALLOC_MEM_TYPES, alloc_mem_types),
         ATTR_FIELD(ACCESS_MEM_TYPES, access_mem_types),
         ATTR_FIELD(DMABUF_MEM_TYPES, dmabuf_mem_types),
+        ATTR_FIELD(RKEY_PACKED_SIZE, rkey_packed_size),
     };
     size_t start, end, i;
 

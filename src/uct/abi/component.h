@@ -117,6 +117,9 @@ struct uct_md_attr_v2 {
     uint64_t alloc_mem_types;
     uint64_t access_mem_types;
     uint64_t dmabuf_mem_types;
+    ucs_linear_func_t reg_cost;
+    char component_name[UCT_COMPONENT_NAME_MAX];
+    size_t rkey_packed_size;
 };
 
 #define UCT_MD_ATTR_HAS_MAX_ALLOC (UINT64_C(1) << 0)
@@ -129,7 +132,19 @@ struct uct_md_attr_v2 {
 #define UCT_MD_ATTR_HAS_ALLOC_MEM_TYPES (UINT64_C(1) << 7)
 #define UCT_MD_ATTR_HAS_ACCESS_MEM_TYPES (UINT64_C(1) << 8)
 #define UCT_MD_ATTR_HAS_DMABUF_MEM_TYPES (UINT64_C(1) << 9)
+#define UCT_MD_ATTR_HAS_RKEY_PACKED_SIZE (UINT64_C(1) << 12)
 #define UCT_MD_ATTR_HAS_GVA_MEM_TYPES (UINT64_C(1) << 17)
+
+/* What mem_dereg() gets. */
+typedef struct {
+    uint64_t field_mask;
+    unsigned flags;
+    uct_mem_h memh;
+    uct_completion_t *comp;
+} uct_md_mem_dereg_params_t;
+
+#define UCT_MD_MEM_DEREG_HAS_MEMH (UINT64_C(1) << 0)
+#define UCT_MD_MEM_DEREG_HAS_FLAGS (UINT64_C(1) << 1)
 
 _Static_assert(sizeof(ucs_config_global_list_entry_t) == 56, "UCX layout");
 _Static_assert(sizeof(uct_component_t) == 232, "UCX layout");
@@ -142,6 +157,9 @@ _Static_assert(sizeof(uct_md_t) == 16, "UCX layout");
 _Static_assert(offsetof(uct_md_attr_v2_t, flags) == 24, "UCX layout");
 _Static_assert(offsetof(uct_md_attr_v2_t, dmabuf_mem_types) == 88,
                "UCX layout");
+_Static_assert(offsetof(uct_md_attr_v2_t, rkey_packed_size) == 128,
+               "UCX layout");
+_Static_assert(sizeof(uct_md_mem_dereg_params_t) == 32, "UCX layout");
 _Static_assert(sizeof(uct_md_mem_attr_t) == 48, "UCX layout");
 
 extern ucs_list_link_t uct_components_list;

@@ -23,6 +23,7 @@ typedef enum {
 } uct_operation_t;
 
 #define UCT_PERF_HAS_OPERATION (1u << 0)
+#define UCT_PERF_HAS_LOCAL_MEM_TYPE (1u << 1)
 #define UCT_PERF_HAS_SEND_PRE (1u << 5)
 #define UCT_PERF_HAS_SEND_POST (1u << 6)
 #define UCT_PERF_HAS_RECV (1u << 7)
@@ -63,6 +64,7 @@ typedef struct {
     };
 } uct_perf_attr_t;
 
+#define UCT_REACHABLE_HAS_DEVICE_ADDR (1u << 0)
 #define UCT_REACHABLE_HAS_IFACE_ADDR (1u << 1)
 
 /* The beginning of what UCX passes. */

@@ -21,13 +21,16 @@ enum {
     ONCE_BEYOND,
     ONCE_GONE,
     ONCE_STAGED,
+    ONCE_IPC_UNREACHABLE,
+    ONCE_IPC_FAILED,
     ONCE_REASON
 };
 
 /* Those that do not say why something is not zero-copy. */
 #define ONCE_OTHERWISE                                            \
     ((UINT64_C(1) << ONCE_OUT) | (UINT64_C(1) << ONCE_LEFT_OUT) | \
-     (UINT64_C(1) << ONCE_BEYOND) | (UINT64_C(1) << ONCE_GONE))
+     (UINT64_C(1) << ONCE_BEYOND) | (UINT64_C(1) << ONCE_GONE) |  \
+     (UINT64_C(1) << ONCE_IPC_UNREACHABLE) | (UINT64_C(1) << ONCE_IPC_FAILED))
 
 /* How those lines begin that do: start, end, node. */
 #define NOT_ZERO_COPY                                           \
@@ -138,6 +141,49 @@ void uct_peervma_explain_gone(const void *address, size_t length)
              "refused: device memory 0x%" PRIxPTR "-0x%" PRIxPTR " was "
              "unmapped while it was sent or received",
              (uintptr_t)address, (uintptr_t)address + length);
+}
+
+/* Why, for the errors that mean something of their own between processes. */
+static const char *ipc_reason(int error)
+{
+    switch (-error) {
+    case EFAULT:
+        return "its driver has taken it back";
+    case ESTALE:
+        return "its owner has unmapped it, or is gone";
+    case ERANGE:
+        return "the range leaves its mapping";
+    case ENXIO:
+        return "its owner cannot export it";
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EPIPE:
+        return "its owner is gone";
+    case EACCES:
+        return "its owner is another user";
+    case ETIMEDOUT:
+        return "its owner does not answer";
+    default:
+        return strerror(-error);
+    }
+}
+
+void uct_peervma_explain_ipc_unreachable(uint64_t address, uint64_t length,
+                                         int error)
+{
+    say_once(ONCE_IPC_UNREACHABLE,
+             "device memory 0x%" PRIx64 "-0x%" PRIx64
+             " of another process is not mapped here, and goes another way: %s",
+             address, address + length, ipc_reason(error));
+}
+
+void uct_peervma_explain_ipc_failed(uint64_t address, uint64_t length,
+                                    int error)
+{
+    say_once(ONCE_IPC_FAILED,
+             "failed: device memory 0x%" PRIx64 "-0x%" PRIx64
+             " of another process: %s",
+             address, address + length, ipc_reason(error));
 }
 
 void uct_peervma_explain_staged(const void *address, size_t length)

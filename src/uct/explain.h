@@ -7,6 +7,7 @@
 #define UCT_PEERVMA_EXPLAIN_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <peervma.h>
 
@@ -34,6 +35,14 @@ void uct_peervma_explain_beyond(const void *address, size_t length,
 
 /* A buffer's mapping is gone while it is sent or received. */
 void uct_peervma_explain_gone(const void *address, size_t length);
+
+/* Device memory of another process of the node cannot be mapped here. */
+void uct_peervma_explain_ipc_unreachable(uint64_t address, uint64_t length,
+                                         int error);
+
+/* A copy from or to device memory of another process failed. */
+void uct_peervma_explain_ipc_failed(uint64_t address, uint64_t length,
+                                    int error);
 
 /* Much was copied by the CPU and UCX never asked for a dma-buf. */
 void uct_peervma_explain_staged(const void *address, size_t length);

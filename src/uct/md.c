@@ -266,6 +266,14 @@ static void md_mem_elem_release(uct_md_h md, void *release_handle)
     (void)release_handle;
 }
 
+/* The one that was opened last, unless it is closed again. */
+static uct_peervma_md_t *_Atomic last_md;
+
+int uct_peervma_md_is_kept(void)
+{
+    return last_md != NULL;
+}
+
 /* UCP closes a domain at once if none of its transports is wanted. */
 static void md_close(uct_md_h md)
 {
@@ -274,6 +282,9 @@ static void md_close(uct_md_h md)
     if (!to_md(md)->has_iface && !uct_peervma_was_asked() &&
         uct_peervma_is_left_out(transports)) {
         uct_peervma_explain_left_out(transports);
+    }
+    if (last_md == to_md(md)) {
+        last_md = NULL;
     }
     uct_peervma_trial_destroy(to_md(md)->trial);
     free(to_md(md));
@@ -360,6 +371,7 @@ ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
     md->export_error = peervma_context_exports(md->context, &md->export_reason);
     set_copy_speed(md, &config->copy_speed);
     md->has_iface = 0;
+    last_md = md;
     *md_p = &md->super;
     return UCS_OK;
 

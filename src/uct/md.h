@@ -37,4 +37,10 @@ extern ucs_config_field_t uct_peervma_md_config_table[];
 ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
                                  const uct_md_config_t *config, uct_md_h *md_p);
 
+/*
+ * Does UCP keep the domain that it opened last? It opens all that a context may
+ * need one after the other, this one before that of pvma_ipc.
+ */
+int uct_peervma_md_is_kept(void);
+
 #endif

@@ -12,6 +12,7 @@
 #include "explain.h"
 #include "guard.h"
 #include "iface.h"
+#include "ipc_md.h"
 #include "md.h"
 #include "tls.h"
 
@@ -154,4 +155,5 @@ __attribute__((constructor)) static void module_init(void)
     }
     uct_component_register(&component);
     uct_tl_register(&component, &copy_tl);
+    uct_peervma_ipc_register(query_md_resources);
 }

@@ -21,6 +21,12 @@ static const char *const stat_names[UCT_PEERVMA_STAT_LAST] = {
     [UCT_PEERVMA_STAT_PUT_ZCOPY_BYTES] = "put_zcopy_bytes",
     [UCT_PEERVMA_STAT_GET_ZCOPY] = "get_zcopy",
     [UCT_PEERVMA_STAT_GET_ZCOPY_BYTES] = "get_zcopy_bytes",
+    [UCT_PEERVMA_STAT_IPC_EXPORTS] = "ipc_exports",
+    [UCT_PEERVMA_STAT_IPC_REFUSED] = "ipc_refused",
+    [UCT_PEERVMA_STAT_IPC_MAPS] = "ipc_maps",
+    [UCT_PEERVMA_STAT_IPC_UNMAPS] = "ipc_unmaps",
+    [UCT_PEERVMA_STAT_IPC_HITS] = "ipc_hits",
+    [UCT_PEERVMA_STAT_IPC_BYTES] = "ipc_bytes",
     [UCT_PEERVMA_STAT_CPU_COPIED_BYTES] = "cpu_copied_bytes",
 };
 

@@ -25,6 +25,12 @@ typedef enum {
     UCT_PEERVMA_STAT_PUT_ZCOPY_BYTES,
     UCT_PEERVMA_STAT_GET_ZCOPY,
     UCT_PEERVMA_STAT_GET_ZCOPY_BYTES,
+    UCT_PEERVMA_STAT_IPC_EXPORTS, /* dma-bufs given to other processes */
+    UCT_PEERVMA_STAT_IPC_REFUSED, /* requests and connections of them */
+    UCT_PEERVMA_STAT_IPC_MAPS,    /* made of others' device memory */
+    UCT_PEERVMA_STAT_IPC_UNMAPS,
+    UCT_PEERVMA_STAT_IPC_HITS, /* keys whose memory was mapped already */
+    UCT_PEERVMA_STAT_IPC_BYTES,
     UCT_PEERVMA_STAT_CPU_COPIED_BYTES,
     UCT_PEERVMA_STAT_LAST
 } uct_peervma_stat_t;

@@ -32,6 +32,12 @@ static void the_line_has_every_counter_once(void **state)
         " put_zcopy_bytes=",
         " get_zcopy=",
         " get_zcopy_bytes=",
+        " ipc_exports=",
+        " ipc_refused=",
+        " ipc_maps=",
+        " ipc_unmaps=",
+        " ipc_hits=",
+        " ipc_bytes=",
         " cpu_copied_bytes=",
     };
     char line[1024];

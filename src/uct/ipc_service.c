@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "ipc_service.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "stats.h"
+
+/* An owner answers at once, unless it is stopped or its node thrashes. */
+#define ANSWER_SECONDS 10
+
+typedef struct connection {
+    struct connection *next;
+    int fd;
+    int to_owner; /* else from a peer */
+    int broken;   /* the thread is to remove it */
+    uct_peervma_ipc_token_t owner;
+} connection_t;
+
+typedef struct request {
+    struct request *next;
+    const connection_t *connection;
+    uint64_t id;
+    uint64_t offset;
+    int result; /* a descriptor or -errno; -EINPROGRESS */
+} request_t;
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+    unsigned users;
+    const uct_peervma_ipc_service_ops_t *ops;
+    void *arg;
+    uct_peervma_ipc_token_t token;
+    int listener;
+    int wake; /* eventfd: connections were added, or stop */
+    int running;
+    int stopping;
+    pthread_t thread;
+    connection_t *connections;
+    unsigned connection_count;
+    request_t *requests;
+} service = {.lock = PTHREAD_MUTEX_INITIALIZER,
+             .answered = PTHREAD_COND_INITIALIZER,
+             .listener = -1,
+             .wake = -1};
+
+const uct_peervma_ipc_token_t *uct_peervma_ipc_service_token(void)
+{
+    return &service.token;
+}
+
+static void wake_thread(void)
+{
+    const uint64_t one = 1;
+
+    if (write(service.wake, &one, sizeof(one)) < 0) {
+        return; /* it is awake: the counter is full */
+    }
+}
+
+/* Under the lock. */
+static connection_t *add_connection(int fd,
+                                    const uct_peervma_ipc_token_t *owner)
+{
+    connection_t *connection = calloc(1, sizeof(*connection));
+
+    if (connection != NULL) {
+        connection->fd = fd;
+        connection->to_owner = (owner != NULL);
+        if (owner != NULL) {
+            connection->owner = *owner;
+        }
+        connection->next = service.connections;
+        service.connections = connection;
+        ++service.connection_count;
+    }
+    return connection;
+}
+
+/* Under the lock: an answer for who waits for it. */
+static int answer_request(const connection_t *connection, uint64_t id,
+                          int result, uint64_t offset)
+{
+    request_t *request;
+
+    for (request = service.requests; request != NULL; request = request->next) {
+        if ((request->connection == connection) && (request->id == id) &&
+            (request->result == -EINPROGRESS)) {
+            request->result = result;
+            request->offset = offset;
+            pthread_cond_broadcast(&service.answered);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Under the lock. */
+static void fail_requests(const connection_t *connection)
+{
+    request_t *request;
+
+    for (request = service.requests; request != NULL; request = request->next) {
+        if ((request->connection == connection) &&
+            (request->result == -EINPROGRESS)) {
+            request->result = -ECONNRESET;
+        }
+    }
+    pthread_cond_broadcast(&service.answered);
+}
+
+static void accept_peer(void)
+{
+    int fd = uct_peervma_ipc_accept(service.listener);
+    int ok;
+
+    if (fd < 0) {
+        return;
+    }
+    if (!uct_peervma_ipc_is_own_user(fd)) {
+        uct_peervma_stat_add(UCT_PEERVMA_STAT_IPC_REFUSED, 1);
+        close(fd);
+        return;
+    }
+    pthread_mutex_lock(&service.lock);
+    ok = add_connection(fd, NULL) != NULL;
+    pthread_mutex_unlock(&service.lock);
+    if (!ok) {
+        close(fd);
+    }
+}
+
+static int serve_peer(const connection_t *connection,
+                      const uct_peervma_ipc_message_t *message)
+{
+    uint64_t offset = 0;
+    int fd, ret;
+
+    if (message->type != UCT_PEERVMA_IPC_GET) {
+        return -EPROTO;
+    }
+    fd = service.ops->open(message->id, &offset, service.arg);
+    uct_peervma_stat_add((fd < 0) ? UCT_PEERVMA_STAT_IPC_REFUSED
+                                  : UCT_PEERVMA_STAT_IPC_EXPORTS,
+                         1);
+    ret = uct_peervma_ipc_send(connection->fd, UCT_PEERVMA_IPC_GIVE,
+                               message->id, (fd < 0) ? fd : 0, offset, fd);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ret;
+}
+
+static int hear_owner(const connection_t *connection,
+                      const uct_peervma_ipc_message_t *message, int fd)
+{
+    int result = (message->error < 0) ? message->error : -EPROTO;
+
+    switch (message->type) {
+    case UCT_PEERVMA_IPC_GIVE:
+        result = ((message->error == 0) && (fd >= 0)) ? fd : result;
+        pthread_mutex_lock(&service.lock);
+        if (!answer_request(connection, message->id, result, message->offset)) {
+            result = -ETIMEDOUT; /* nobody waits any more */
+        }
+        pthread_mutex_unlock(&service.lock);
+        if ((fd >= 0) && (result != fd)) {
+            close(fd);
+        }
+        return 0;
+    case UCT_PEERVMA_IPC_DROP:
+        service.ops->dropped(&connection->owner, message->id, service.arg);
+        return 0;
+    default:
+        return -EPROTO;
+    }
+}
+
+static void handle_connection(connection_t *connection)
+{
+    uct_peervma_ipc_message_t message;
+    int fd = -1, ret;
+
+    ret = uct_peervma_ipc_receive(connection->fd, &message, &fd);
+    if (ret == 0) {
+        if (connection->to_owner) {
+            ret = hear_owner(connection, &message, fd);
+        } else {
+            if (fd >= 0) {
+                close(fd);
+            }
+            ret = serve_peer(connection, &message);
+        }
+    }
+    if ((ret != 0) && (ret != -EAGAIN) && (ret != -EINTR)) {
+        pthread_mutex_lock(&service.lock);
+        connection->broken = 1;
+        pthread_mutex_unlock(&service.lock);
+    }
+}
+
+/* An owner that is gone takes with it all that it exported. */
+static void remove_broken(void)
+{
+    connection_t **link = &service.connections, *connection;
+
+    pthread_mutex_lock(&service.lock);
+    while (*link != NULL) {
+        connection = *link;
+        if (!connection->broken && !service.stopping) {
+            link = &connection->next;
+            continue;
+        }
+        *link = connection->next;
+        --service.connection_count;
+        fail_requests(connection);
+        pthread_mutex_unlock(&service.lock);
+
+        close(connection->fd);
+        if (connection->to_owner) {
+            service.ops->dropped(&connection->owner, 0, service.arg);
+        }
+        free(connection);
+
+        pthread_mutex_lock(&service.lock);
+        link = &service.connections;
+    }
+    pthread_mutex_unlock(&service.lock);
+}
+
+/*
+ * Only this thread removes connections, so that it may use those in the list
+ * without the lock. NULL: no memory.
+ */
+static struct pollfd *list_descriptors(connection_t ***connections_p,
+                                       unsigned *count_p)
+{
+    connection_t *connection, **connections;
+    struct pollfd *fds;
+    unsigned i = 0;
+
+    pthread_mutex_lock(&service.lock);
+    fds = calloc(service.connection_count + 2, sizeof(*fds));
+    connections = calloc(service.connection_count + 1, sizeof(*connections));
+    if ((fds == NULL) || (connections == NULL)) {
+        pthread_mutex_unlock(&service.lock);
+        free(fds);
+        free(connections);
+        return NULL;
+    }
+    for (connection = service.connections; connection != NULL;
+         connection = connection->next, ++i) {
+        connections[i] = connection;
+        fds[i] = (struct pollfd){.fd = connection->fd, .events = POLLIN};
+    }
+    fds[i] = (struct pollfd){.fd = service.listener, .events = POLLIN};
+    fds[i + 1] = (struct pollfd){.fd = service.wake, .events = POLLIN};
+    pthread_mutex_unlock(&service.lock);
+    *connections_p = connections;
+    *count_p = i;
+    return fds;
+}
+
+static void serve_once(void)
+{
+    connection_t **connections;
+    struct pollfd *fds;
+    unsigned count, i;
+    uint64_t wakes;
+
+    fds = list_descriptors(&connections, &count);
+    if (fds == NULL) {
+        usleep(10000);
+        return;
+    }
+    if (poll(fds, count + 2, -1) > 0) {
+        for (i = 0; i < count; ++i) {
+            if (fds[i].revents != 0) {
+                handle_connection(connections[i]);
+            }
+        }
+        if (fds[count].revents != 0) {
+            accept_peer();
+        }
+        if ((fds[count + 1].revents != 0) &&
+            (read(service.wake, &wakes, sizeof(wakes)) < 0)) {
+            usleep(1000);
+        }
+    }
+    free(fds);
+    free(connections);
+    remove_broken();
+}
+
+static void *service_thread(void *arg)
+{
+    (void)arg;
+    while (!__atomic_load_n(&service.stopping, __ATOMIC_ACQUIRE)) {
+        serve_once();
+    }
+    remove_broken();
+    return NULL;
+}
+
+/* The child of a fork holds no end of its parent's conversations. */
+static void leave_in_child(void)
+{
+    const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
+    connection_t *connection;
+
+    for (connection = service.connections; connection != NULL;
+         connection = connection->next) {
+        close(connection->fd);
+    }
+    if (service.users > 0) {
+        close(service.listener);
+        close(service.wake);
+    }
+    service.lock = unlocked; /* whoever held it stayed in the parent */
+    service.connections = NULL;
+    service.connection_count = 0;
+    service.users = 0;
+    service.running = 0;
+    service.listener = service.wake = -1;
+}
+
+/* Under the lock. The application's signals are not for this thread. */
+static int start_thread(void)
+{
+    sigset_t all, before;
+    int ret;
+
+    if (service.running) {
+        return 0;
+    }
+    if (service.users == 0) {
+        return -ESHUTDOWN;
+    }
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    ret = -pthread_create(&service.thread, NULL, service_thread, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (ret == 0) {
+        pthread_setname_np(service.thread, "peervma-ipc");
+        service.running = 1;
+    }
+    return ret;
+}
+
+int uct_peervma_ipc_service_answer(void)
+{
+    int ret;
+
+    pthread_mutex_lock(&service.lock);
+    ret = start_thread();
+    pthread_mutex_unlock(&service.lock);
+    return ret;
+}
+
+static int open_descriptors(void)
+{
+    static int watches_forks;
+    int ret;
+
+    ret = uct_peervma_ipc_token_create(&service.token);
+    if (ret != 0) {
+        return ret;
+    }
+    service.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (service.wake < 0) {
+        return -errno;
+    }
+    service.listener = uct_peervma_ipc_listen(&service.token);
+    if (service.listener < 0) {
+        ret = service.listener;
+        close(service.wake);
+        return ret;
+    }
+    if (!watches_forks) {
+        watches_forks = (pthread_atfork(NULL, NULL, leave_in_child) == 0);
+    }
+    return 0;
+}
+
+int uct_peervma_ipc_service_start(const uct_peervma_ipc_service_ops_t *ops,
+                                  void *arg)
+{
+    int ret = 0;
+
+    pthread_mutex_lock(&service.lock);
+    if (service.users == 0) {
+        ret = open_descriptors();
+        service.ops = ops;
+        service.arg = arg;
+    }
+    service.users += (ret == 0);
+    pthread_mutex_unlock(&service.lock);
+    return ret;
+}
+
+int uct_peervma_ipc_service_stop(void)
+{
+    int last, running;
+
+    pthread_mutex_lock(&service.lock);
+    /* In the child of a fork there is nothing left. */
+    last = (service.users > 0) && (--service.users == 0);
+    running = service.running;
+    pthread_mutex_unlock(&service.lock);
+    if (!last) {
+        return 0;
+    }
+    if (running) {
+        __atomic_store_n(&service.stopping, 1, __ATOMIC_RELEASE);
+        wake_thread();
+        pthread_join(service.thread, NULL);
+        service.running = service.stopping = 0;
+    }
+    close(service.listener);
+    close(service.wake);
+    service.listener = service.wake = -1;
+    return 1;
+}
+
+void uct_peervma_ipc_service_tell_dropped(uint64_t id)
+{
+    connection_t *connection;
+
+    pthread_mutex_lock(&service.lock);
+    for (connection = service.connections; connection != NULL;
+         connection = connection->next) {
+        if (!connection->to_owner &&
+            (uct_peervma_ipc_send(connection->fd, UCT_PEERVMA_IPC_DROP, id, 0,
+                                  0, -1) != 0)) {
+            /* Who cannot be told must not go on: he sees the end. */
+            shutdown(connection->fd, SHUT_RDWR);
+        }
+    }
+    pthread_mutex_unlock(&service.lock);
+}
+
+/* Under the lock. */
+static connection_t *find_owner(const uct_peervma_ipc_token_t *owner)
+{
+    connection_t *connection;
+
+    for (connection = service.connections; connection != NULL;
+         connection = connection->next) {
+        if (connection->to_owner && !connection->broken &&
+            uct_peervma_ipc_token_equals(&connection->owner, owner)) {
+            break;
+        }
+    }
+    return connection;
+}
+
+/* Under the lock: the connection to an owner, made if there is none. */
+static int connect_owner(const uct_peervma_ipc_token_t *owner,
+                         connection_t **connection_p)
+{
+    connection_t *connection = find_owner(owner);
+    int fd;
+
+    if (connection == NULL) {
+        fd = uct_peervma_ipc_connect(owner);
+        if (fd < 0) {
+            return fd;
+        }
+        connection = add_connection(fd, owner);
+        if (connection == NULL) {
+            close(fd);
+            return -ENOMEM;
+        }
+        wake_thread();
+    }
+    *connection_p = connection;
+    return 0;
+}
+
+/* Under the lock: wait for the answer, and take the request back. */
+static int await_answer(request_t *request)
+{
+    request_t **link;
+    struct timespec until;
+    int ret = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += ANSWER_SECONDS;
+    while ((request->result == -EINPROGRESS) && (ret == 0)) {
+        ret = pthread_cond_timedwait(&service.answered, &service.lock, &until);
+    }
+    for (link = &service.requests; *link != request; link = &(*link)->next) {
+    }
+    *link = request->next;
+    return (request->result == -EINPROGRESS) ? -ETIMEDOUT : request->result;
+}
+
+int uct_peervma_ipc_service_request(const uct_peervma_ipc_token_t *owner,
+                                    uint64_t id, uint64_t *offset_p)
+{
+    request_t request = {.id = id, .result = -EINPROGRESS};
+    connection_t *connection;
+    int ret;
+
+    pthread_mutex_lock(&service.lock);
+    ret = start_thread();
+    if (ret == 0) {
+        ret = connect_owner(owner, &connection);
+    }
+    if (ret == 0) {
+        ret = uct_peervma_ipc_send(connection->fd, UCT_PEERVMA_IPC_GET, id, 0,
+                                   0, -1);
+    }
+    if (ret == 0) {
+        request.connection = connection;
+        request.next = service.requests;
+        service.requests = &request;
+        ret = await_answer(&request);
+    }
+    pthread_mutex_unlock(&service.lock);
+    if (ret >= 0) {
+        *offset_p = request.offset;
+    }
+    return ret;
+}

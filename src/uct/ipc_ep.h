@@ -2,9 +2,12 @@
 #ifndef UCT_PEERVMA_IPC_EP_H
 #define UCT_PEERVMA_IPC_EP_H
 
-#include "abi/iface.h"
+#include "ipc_iface.h"
 
-/* Both are complete, or have failed, when they return. */
+/*
+ * Both are complete when they return. A failure is told by the completion,
+ * from the worker's progress: UCP ends the process where it is told at once.
+ */
 ucs_status_t uct_peervma_ipc_ep_put_zcopy(uct_ep_h ep, const uct_iov_t *iov,
                                           size_t iovcnt, uint64_t remote_addr,
                                           uct_rkey_t rkey,
@@ -13,5 +16,8 @@ ucs_status_t uct_peervma_ipc_ep_get_zcopy(uct_ep_h ep, const uct_iov_t *iov,
                                           size_t iovcnt, uint64_t remote_addr,
                                           uct_rkey_t rkey,
                                           uct_completion_t *completion);
+
+/* The failures that were not told are not told any more. */
+void uct_peervma_ipc_ep_forget(uct_peervma_ipc_iface_t *iface);
 
 #endif

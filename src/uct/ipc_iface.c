@@ -112,6 +112,7 @@ static void iface_close(uct_iface_h tl_iface)
 {
     uct_peervma_ipc_iface_t *iface = to_iface(tl_iface);
 
+    uct_peervma_ipc_ep_forget(iface);
     UCS_CLASS_CLEANUP(uct_base_iface_t, &iface->super);
     free(iface);
 }
@@ -157,6 +158,7 @@ ucs_status_t uct_peervma_ipc_iface_open(uct_md_h md, uct_worker_h worker,
         free(iface);
         return status;
     }
+    iface->progress_id = UCS_CALLBACKQ_ID_NULL;
     iface->md = ucs_container_of(md, uct_peervma_ipc_md_t, super);
     iface->node = uct_peervma_ipc_node_id();
     memcpy(&iface->process, uct_peervma_ipc_service_token()->bytes,
@@ -169,8 +171,9 @@ ucs_status_t uct_peervma_ipc_query_devices(uct_md_h md,
                                            uct_tl_device_t **devices_p,
                                            unsigned *count_p)
 {
-    /* Alone it would be UCX's only way to access the memory type, for copies
-     * within the process too, and no worker could be made. */
+    /* Where "peervma" stands aside so do we; and without pvma_copy UCX would
+     * take this for its only way to access the memory type, for copies within
+     * the process too, and could make no worker. */
     if (!uct_peervma_md_is_kept()) {
         *devices_p = NULL;
         *count_p = 0;

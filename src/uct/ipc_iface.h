@@ -6,11 +6,15 @@
 #include "abi/iface.h"
 #include "ipc_md.h"
 
+typedef struct uct_peervma_ipc_failure uct_peervma_ipc_failure_t;
+
 typedef struct {
     uct_base_iface_t super;
     uct_peervma_ipc_md_t *md;
     uint64_t node;    /* same node, network namespace, user */
     uint64_t process; /* this one */
+    uct_peervma_ipc_failure_t *failures; /* to be told */
+    uct_worker_cb_id_t progress_id;      /* of who tells them */
 } uct_peervma_ipc_iface_t;
 
 ucs_status_t uct_peervma_ipc_iface_open(uct_md_h md, uct_worker_h worker,

@@ -292,6 +292,7 @@ static void md_vfs_init(uct_md_h md)
  * memcpy(), which is not for device memory. */
 static uct_component_t component = {
     .name = "peervma_ipc",
+    .query_md_resources = uct_md_query_single_md_resource,
     .md_open = md_open,
     .cm_open = cm_open,
     .rkey_ptr = rkey_ptr,
@@ -313,11 +314,8 @@ static uct_tl_t tl = {.name = UCT_PEERVMA_IPC_TL,
                                  .table = uct_iface_config_table,
                                  .size = sizeof(uct_iface_config_t)}};
 
-void uct_peervma_ipc_register(ucs_status_t (*query_md_resources)(
-    uct_component_t *component, uct_md_resource_desc_t **resources_p,
-    unsigned *count_p))
+void uct_peervma_ipc_register(void)
 {
-    component.query_md_resources = query_md_resources;
     if (uct_peervma_version->rkey_unpack_params) {
         component.rkey_unpack.v1_19 = rkey_unpack_v1_19;
     } else {

@@ -26,9 +26,7 @@ typedef struct {
     uct_peervma_ipc_md_config_t config;
 } uct_peervma_ipc_md_t;
 
-/* Register with UCX; `query_md_resources` tells whether we stand aside. */
-void uct_peervma_ipc_register(ucs_status_t (*query_md_resources)(
-    uct_component_t *component, uct_md_resource_desc_t **resources_p,
-    unsigned *count_p));
+/* Register with UCX. */
+void uct_peervma_ipc_register(void);
 
 #endif

@@ -155,5 +155,5 @@ __attribute__((constructor)) static void module_init(void)
     }
     uct_component_register(&component);
     uct_tl_register(&component, &copy_tl);
-    uct_peervma_ipc_register(query_md_resources);
+    uct_peervma_ipc_register();
 }

@@ -15,6 +15,7 @@
 #include "ipc_iface.h"
 #include "ipc_service.h"
 #include "md.h"
+#include "memtype.h"
 #include "status.h"
 
 static ucs_config_field_t config_table[] = {
@@ -40,7 +41,7 @@ static uct_peervma_ipc_md_t *to_md(uct_md_h md)
 
 static ucs_status_t md_query(uct_md_h md, uct_md_attr_v2_t *attr)
 {
-    const uint64_t device = UCS_BIT(UCT_PEERVMA_MEM_TYPE);
+    const uint64_t device = UCS_BIT(uct_peervma_types.device);
 
     (void)md;
     uct_md_base_md_query(attr);

@@ -1,8 +1,10 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: BSD-3-Clause
+# shellcheck disable=SC2154 # of pair.bash
 # The UCX plugin between two nodes, without MPI: a server on node 1, a client on
 # node 0, whose output is tested.
 load ../node
+load pair
 
 setup_file() {
     local node
@@ -17,38 +19,6 @@ rdma=("UCX_TLS=rc_verbs,tcp,self,pvma_copy" "UCX_NET_DEVICES=rxe0:1,ens3"
     UCX_RNDV_SCHEME=get_zcopy
     "UCX_MEMTYPE_REG_WHOLE_ALLOC_TYPES=cuda,ze-device")
 tcp=("UCX_TLS=tcp,self,pvma_copy" UCX_NET_DEVICES=ens3)
-
-# pair SETTING... -- PROGRAM [ARGUMENT...]: the client's output and status as of
-# bats' run; the server's output in $server.
-pair() {
-    local -a settings=(UCX_VFS_ENABLE=n UCX_PEERVMA_STATS=y)
-    local log=$BATS_TEST_TMPDIR/server pid
-    while [[ $1 != -- ]]; do
-        settings+=("$1")
-        shift
-    done
-    local program=$programs/$2
-    shift 2
-    timeout 600 "$testbed" run 1 env "${settings[@]}" "$program" server \
-        >"$log" 2>&1 3>&- &
-    pid=$!
-    run timeout 600 "$testbed" run 0 env "${settings[@]}" "$program" \
-        client node1 "$@"
-    wait "$pid" || true
-    server=$(<"$log")
-    printf 'client:\n%s\nserver:\n%s\n' "$output" "$server"
-}
-
-# pair_holds: both ended well, and the client's TAP is all right.
-pair_holds() {
-    tap_holds <<<"$output"
-    # shellcheck disable=SC2154 # of run
-    [ "$status" -eq 0 ]
-    [[ $server != *"Bail out"* ]]
-}
-
-# stat NAME TEXT: a counter in the statistics.
-stat() { grep -o " $1=[0-9a-z]*" <<<"$2" | cut -d= -f2; }
 
 @test "messages, puts and gets over RDMA, all sizes and kinds of memory" {
     pair "${rdma[@]}" -- uct_transfer

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Device memory of another process of the node: uct_ipc server |
+ * client HOST TEST. What `test` does is told at its function; all are of the
+ * client's side, and the server does what it is asked to.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "peer.h"
+
+#define SIZE ((size_t)16 << 20)
+#define MESSAGES 10
+#define SOFTACCEL "/sys/bus/pci/drivers/softaccel"
+
+static const ucp_request_param_t no_params = {.op_attr_mask = 0};
+
+typedef struct exposed {
+    ucp_mem_h memh;
+    ucp_rkey_h rkey;
+    uint64_t address;
+} exposed_t;
+
+static void check(int ok, unsigned number, const char *claim)
+{
+    printf("%sok %u - %s\n", ok ? "" : "not ", number, claim);
+    fflush(stdout);
+}
+
+/* The server's side. */
+static void expose(peer_t *peer, buffer_t *buffer, exposed_t *exposed)
+{
+    const ucp_mem_map_params_t params = {
+        .field_mask =
+            UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH,
+        .address = buffer->bytes,
+        .length = buffer->size,
+    };
+    size_t length;
+    void *key;
+
+    if ((ucp_mem_map(peer->context, &params, &exposed->memh) != UCS_OK) ||
+        (ucp_rkey_pack(peer->context, exposed->memh, &key, &length) !=
+         UCS_OK)) {
+        peer_die("cannot expose memory");
+    }
+    peer_swap(peer, (uintptr_t)buffer->bytes);
+    peer_swap(peer, length);
+    peer_write(peer, key, length);
+    ucp_rkey_buffer_release(key);
+}
+
+/* The client's. */
+static void take(peer_t *peer, exposed_t *exposed)
+{
+    char key[4096];
+    uint64_t length;
+
+    exposed->address = peer_swap(peer, 0);
+    length = peer_swap(peer, 0);
+    if (length > sizeof(key)) {
+        peer_die("a key of %zu bytes", (size_t)length);
+    }
+    peer_read(peer, key, length);
+    if (ucp_ep_rkey_unpack(peer->ep, key, &exposed->rkey) != UCS_OK) {
+        peer_die("cannot unpack the key");
+    }
+}
+
+static ucs_status_t get(peer_t *peer, const exposed_t *exposed, void *to,
+                        size_t length)
+{
+    return peer_wait(peer, ucp_get_nbx(peer->ep, to, length, exposed->address,
+                                       exposed->rkey, &no_params));
+}
+
+static ucs_status_t put(peer_t *peer, const exposed_t *exposed,
+                        const void *from, size_t length)
+{
+    ucs_status_t status =
+        peer_wait(peer, ucp_put_nbx(peer->ep, from, length, exposed->address,
+                                    exposed->rkey, &no_params));
+
+    return (status != UCS_OK)
+               ? status
+               : peer_wait(peer, ucp_ep_flush_nbx(peer->ep, &no_params));
+}
+
+/* Many messages out of one buffer, into one: it is mapped once. */
+static void test_cached(peer_t *peer)
+{
+    buffer_t buffer;
+    int ok = 1, i;
+
+    buffer_create(&buffer, BUFFER_DEVICE, SIZE);
+    for (i = 0; i < MESSAGES; ++i) {
+        if (!peer->is_client) {
+            buffer_fill(&buffer, 0, SIZE / 16, (uint32_t)i);
+            peer_send(peer, buffer.bytes, SIZE / 16);
+        } else {
+            ok &= (peer_receive(peer, buffer.bytes, SIZE / 16) == UCS_OK) &&
+                  buffer_holds(&buffer, 0, SIZE / 16, (uint32_t)i);
+        }
+    }
+    if (peer->is_client) {
+        printf("1..1\n");
+        check(ok, 1, "messages out of one buffer");
+    }
+    peer_finish(peer);
+}
+
+static uint64_t memory_used(const buffer_t *buffer)
+{
+    struct softaccel_info info;
+
+    if (softaccel_info(buffer->device.fd, &info) != 0) {
+        peer_die("no counters");
+    }
+    return info.memory_used;
+}
+
+/* What the owner frees is free, although it was mapped in the peer. */
+static void test_freed(peer_t *peer)
+{
+    buffer_t kept, freed;
+    uint64_t before;
+    int ok, i;
+
+    buffer_create(&kept, BUFFER_DEVICE, SIZE / 16);
+    peer_swap(peer, 0);
+    before = memory_used(&kept);
+    peer_swap(peer, 0);
+    if (!peer->is_client) {
+        buffer_create(&freed, BUFFER_DEVICE, SIZE);
+        buffer_fill(&freed, 0, SIZE, 1);
+        peer_send(peer, freed.bytes, SIZE);
+        peer_swap(peer, 0);
+        buffer_destroy(&freed);
+        /* UCX looks at what was unmapped when it registers something. */
+        peer_send(peer, kept.bytes, SIZE / 16);
+    } else {
+        buffer_create(&freed, BUFFER_HOST, SIZE);
+        ok = (peer_receive(peer, freed.bytes, SIZE) == UCS_OK) &&
+             buffer_holds(&freed, 0, SIZE, 1);
+        printf("1..2\n");
+        check(ok && (memory_used(&kept) == before + SIZE), 1,
+              "a message out of a buffer to be freed");
+        peer_swap(peer, 0);
+        peer_receive(peer, kept.bytes, SIZE / 16);
+        for (i = 0; (i < 600) && (memory_used(&kept) != before); ++i) {
+            usleep(50000);
+        }
+        check(memory_used(&kept) == before, 2,
+              "the memory that its owner freed is free");
+    }
+    peer_finish(peer);
+}
+
+/* A pointer for the application, to the owner's memory. */
+static void test_pointer(peer_t *peer)
+{
+    buffer_t buffer;
+    exposed_t exposed;
+    void *pointer;
+    int ok;
+
+    buffer_create(&buffer, BUFFER_DEVICE, SIZE);
+    if (!peer->is_client) {
+        buffer_fill(&buffer, 0, SIZE, 5);
+        expose(peer, &buffer, &exposed);
+        peer_swap(peer, 0);
+        peer_swap(peer, (uint64_t)buffer_holds(&buffer, SIZE - 8, 8, 6));
+        ucp_mem_unmap(peer->context, exposed.memh);
+    } else {
+        take(peer, &exposed);
+        ok = (ucp_rkey_ptr(exposed.rkey, exposed.address + SIZE - 8,
+                           &pointer) == UCS_OK) &&
+             (((unsigned char *)pointer)[1] ==
+              softaccel_pattern(5, SIZE - 8 + 1));
+        printf("1..3\n");
+        check(ok, 1, "ucp_rkey_ptr() points to what is in the owner's memory");
+        if (ok) {
+            uint64_t bytes;
+            size_t i;
+
+            for (i = 0; i < 8; ++i) {
+                ((unsigned char *)&bytes)[i] = softaccel_pattern(6, i);
+            }
+            *(volatile uint64_t *)pointer = bytes;
+        }
+        __sync_synchronize();
+        peer_swap(peer, 0);
+        check((int)peer_swap(peer, 0), 2, "and what is written there arrives");
+        check(ucp_rkey_ptr(exposed.rkey, exposed.address + SIZE, &pointer) !=
+                  UCS_OK,
+              3, "there is no pointer beyond the memory");
+        ucp_rkey_destroy(exposed.rkey);
+    }
+    peer_finish(peer);
+}
+
+/* All accelerators. */
+static void unbind_driver(void)
+{
+    struct dirent *entry;
+    DIR *folder;
+    int fd;
+
+    folder = opendir(SOFTACCEL);
+    fd = open(SOFTACCEL "/unbind", O_WRONLY | O_CLOEXEC);
+    if ((folder == NULL) || (fd < 0)) {
+        peer_die("no " SOFTACCEL);
+    }
+    while ((entry = readdir(folder)) != NULL) {
+        if ((strncmp(entry->d_name, "0000:", 5) == 0) &&
+            (write(fd, entry->d_name, strlen(entry->d_name)) < 0)) {
+            peer_die("cannot unbind %s", entry->d_name);
+        }
+    }
+    closedir(folder);
+    close(fd);
+}
+
+/* The driver takes the memory back: an error, and no signal. */
+static void test_revoked(peer_t *peer)
+{
+    buffer_t buffer;
+    exposed_t exposed;
+
+    buffer_create(&buffer, peer->is_client ? BUFFER_HOST : BUFFER_DEVICE, SIZE);
+    if (!peer->is_client) {
+        buffer_fill(&buffer, 0, SIZE, 9);
+        expose(peer, &buffer, &exposed);
+        peer_swap(peer, 0);
+        _exit(0); /* nothing can be put away in order any more */
+    }
+    take(peer, &exposed);
+    printf("1..4\n");
+    check((get(peer, &exposed, buffer.bytes, SIZE) == UCS_OK) &&
+              buffer_holds(&buffer, 0, SIZE, 9),
+          1, "a get of device memory");
+    unbind_driver();
+    check(get(peer, &exposed, buffer.bytes, SIZE) != UCS_OK, 2,
+          "a get of memory that was taken back fails");
+    check(put(peer, &exposed, buffer.bytes, SIZE) != UCS_OK, 3,
+          "a put into it fails");
+    check(get(peer, &exposed, buffer.bytes, 1) != UCS_OK, 4,
+          "so does the next get");
+    peer_swap(peer, 0);
+    _exit(0);
+}
+
+static void *kill_soon(void *arg)
+{
+    usleep(500000);
+    kill(getpid(), SIGKILL);
+    return arg;
+}
+
+/* The owner is killed while the peer reads: in the end an error, no signal. */
+static void test_killed(peer_t *peer)
+{
+    ucs_status_t status = UCS_OK;
+    buffer_t buffer;
+    exposed_t exposed;
+    pthread_t thread;
+    unsigned gets;
+    char byte;
+
+    buffer_create(&buffer, peer->is_client ? BUFFER_HOST : BUFFER_DEVICE, SIZE);
+    if (!peer->is_client) {
+        expose(peer, &buffer, &exposed);
+        peer_swap(peer, 0);
+        pthread_create(&thread, NULL, kill_soon, NULL);
+        for (;;) {
+            ucp_worker_progress(peer->worker);
+        }
+    }
+    take(peer, &exposed);
+    peer_swap(peer, 0);
+    for (gets = 0; status == UCS_OK; ++gets) {
+        status = get(peer, &exposed, buffer.bytes, SIZE);
+    }
+    printf("1..2\n# %u gets, then %s\n", gets - 1, ucs_status_string(status));
+    check(gets > 1, 1, "gets while the owner lives");
+    check(read(peer->socket, &byte, 1) <= 0, 2,
+          "they fail only when the owner is gone");
+    fflush(stdout);
+    _exit(0);
+}
+
+static const struct {
+    char name[16];
+    void (*run)(peer_t *peer);
+} tests[] = {{"cached", test_cached},
+             {"freed", test_freed},
+             {"killed", test_killed},
+             {"pointer", test_pointer},
+             {"revoked", test_revoked}};
+
+int main(int argc, char **argv)
+{
+    char name[sizeof(tests[0].name)] = "";
+    peer_t peer;
+    size_t i;
+
+    peer_connect(&peer, argc, argv);
+    if (peer.is_client) {
+        snprintf(name, sizeof(name), "%s", (argc > 3) ? argv[3] : "");
+        peer_write(&peer, name, sizeof(name));
+    } else {
+        peer_read(&peer, name, sizeof(name));
+    }
+    for (i = 0; i < sizeof(tests) / sizeof(tests[0]); ++i) {
+        if (strcmp(tests[i].name, name) == 0) {
+            peer_start(&peer);
+            tests[i].run(&peer);
+            exit(0); /* prints the statistics */
+        }
+    }
+    peer_die("no test \"%s\"", name);
+}

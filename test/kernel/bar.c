@@ -208,7 +208,7 @@ int importer_vmap(int dmabuf, const char *pci)
 
 void importer_wait_told(int importer)
 {
-    int tries = 10000;
+    int tries = 60000;
 
     while (importer_call(importer, SOFTACCEL_IMPORTER_TOLD, NULL) == 0) {
         tap_check(tries-- > 0);

@@ -87,7 +87,7 @@ static void test_same_memory(void)
 
 static void wait_for_available(unsigned long expected)
 {
-    int tries = 5000;
+    int tries = 60000;
 
     while (available() != expected) {
         tap_check(tries-- > 0);

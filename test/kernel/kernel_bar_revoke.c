@@ -376,7 +376,7 @@ static void test_remove_waits(void)
 static void power_check(const char *expected)
 {
     char path[96], line[32];
-    int tries = 5000;
+    int tries = 60000;
 
     snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/power/runtime_status",
              bar_edu);

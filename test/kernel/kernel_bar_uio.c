@@ -35,7 +35,7 @@ static int uio_open(void)
     const struct dirent *entry;
     char path[300] = "";
     DIR *dir;
-    int fd, tries = 1000;
+    int fd, tries = 6000;
 
     snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/uio", bar_edu);
     dir = opendir(path);

@@ -166,11 +166,11 @@ static void *export_on(void *arg)
     return NULL;
 }
 
-/* Wait until one more is counted; false if none is within half a minute. */
+/* Wait until one more is counted; false if none is within two minutes. */
 static bool wait_for_one(atomic_uint *counter)
 {
     unsigned value = atomic_load(counter);
-    int tries = 30000;
+    int tries = 120000;
 
     while (atomic_load(counter) == value && tries-- > 0)
         usleep(1000);

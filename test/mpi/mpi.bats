@@ -55,7 +55,7 @@ stat_sum() {
 }
 
 @test "the plugin comes in by 'peervma run' as well" {
-    run "$testbed" mpirun --timeout 120 -np 2 \
+    run "$testbed" mpirun --timeout 600 -np 2 \
         --mca accelerator ^peervma \
         -x UCX_PEERVMA_STATS=y peervma run "$programs/mpi_zerocopy"
     tap_holds <<<"$output"

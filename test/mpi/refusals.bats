@@ -19,7 +19,7 @@ teardown() {
 }
 
 job() {
-    run "$testbed" mpirun --timeout 100 -np 2 "$@"
+    run "$testbed" mpirun --timeout 600 -np 2 "$@"
 }
 
 # How many lines say why something is not zero-copy.

@@ -297,7 +297,7 @@ static void work_ends_when_its_process_is_killed(void **state)
     }
     assert_int_equal(read(ready[0], &byte, 1), 1);
     usleep(50000);
-    alarm(20);
+    alarm(120);
     kill(pid, SIGKILL);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     alarm(0);

@@ -18,7 +18,7 @@
 #define ACK_TIMEOUT 17
 /* 7 is for ever with rxe. */
 #define RETRIES 6
-#define WAIT_SECONDS 120
+#define WAIT_SECONDS 300
 #define DEPTH 64
 
 static struct ibv_context *open_device(const char *name)

@@ -29,7 +29,7 @@
 /* The regions begin within a page, and the largest transfer is odd. */
 #define OFFSET 4136
 #define LENGTH ((16UL << 20) + 13)
-#define CONNECT_SECONDS 30
+#define CONNECT_SECONDS 300
 
 /* What the client asks for; the answer is the request with `good` set. */
 enum request_kind {

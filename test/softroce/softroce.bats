@@ -56,9 +56,9 @@ flood_ends_in() {
     [ "$(cat "$BATS_TEST_TMPDIR/end")" = "$1" ]
 }
 
-# No region is left on a node, within some seconds.
+# No region is left on a node, within some minutes.
 no_region_on() {
-    local tries=50
+    local tries=500
     until [ "$(counter "$1" dmabuf_mrs_live)" -eq 0 ]; do
         ((tries-- > 0))
     done

@@ -100,15 +100,22 @@ nothing_left() {
     nothing_left
 }
 
+# node_appears JOB: the job may build the project first.
+node_appears() {
+    local deadline=$((SECONDS + 1200))
+    until pgrep -f "peervma-bats-left-node" >/dev/null; do
+        ((SECONDS < deadline))
+        kill -0 "$1"
+        sleep 0.2
+    done
+}
+
 @test "an up that is ended leaves nothing behind" {
-    local deadline=$((SECONDS + 120)) job
+    local job
     PEERVMA_TESTBED_NAME=bats-left "$testbed" up --bare 1 3>&- \
         2>"$BATS_TEST_TMPDIR/log" &
     job=$!
-    until pgrep -f "peervma-bats-left-node" >/dev/null; do
-        ((SECONDS < deadline))
-        sleep 0.2
-    done
+    node_appears "$job"
     kill -TERM "$job"
     status=0
     wait "$job" || status=$?
@@ -117,16 +124,13 @@ nothing_left() {
 }
 
 @test "a demo that is ended leaves nothing behind" {
-    local deadline=$((SECONDS + 120)) job
+    local job
     mkdir "$BATS_TEST_TMPDIR/tmp"
     TMPDIR=$BATS_TEST_TMPDIR/tmp PEERVMA_TESTBED_NAME=bats-left \
         setsid "${testbed%/testbed/testbed}/demo" 3>&- \
         >"$BATS_TEST_TMPDIR/log" 2>&1 &
     job=$!
-    until pgrep -f "peervma-bats-left-node" >/dev/null; do
-        ((SECONDS < deadline))
-        sleep 0.2
-    done
+    node_appears "$job"
     kill -TERM -- "-$job"
     status=0
     wait "$job" || status=$?

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define PORT "17077"
-#define CONNECT_SECONDS 60
+#define CONNECT_SECONDS 300
 
 void peer_die(const char *format, ...)
 {

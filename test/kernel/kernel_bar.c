@@ -70,7 +70,7 @@ static void test_query(void)
 {
     uint8_t *map = accel_map(8);
     struct peervma_query query = query_ok(map + 5 * page);
-    char pci[16];
+    char pci[32];
 
     tap_check_equal(query.vma_start, (uintptr_t)map);
     tap_check_equal(query.vma_end, (uintptr_t)map + 8 * page);

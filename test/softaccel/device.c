@@ -195,7 +195,7 @@ int importer_open(int dmabuf_fd, enum softaccel_importer_kind kind)
 void device_use_begin(device_use_t *use)
 {
     uint8_t value;
-    void *ptr;
+    void *ptr = NULL;
 
     use->fd = device_open();
     use->pci = device_pci(use->fd);

@@ -9,15 +9,20 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+/* sscanf() takes more for a number than the kernel writes: compare. */
 bool peervma_pci_parse(const char *text, peervma_pci_t *pci_p)
 {
     unsigned domain, bus, device, function;
-    int used = 0;
+    size_t length = strcspn(text, "/");
+    char name[24];
 
-    if (strspn(text, "0123456789abcdef") < 4 ||
-        sscanf(text, "%8x:%2x:%2x.%1x%n", &domain, &bus, &device, &function,
-               &used) != 4 ||
-        (text[used] != '\0' && text[used] != '/')) {
+    if (sscanf(text, "%8x:%2x:%2x.%1x", &domain, &bus, &device, &function) !=
+        4) {
+        return false;
+    }
+    snprintf(name, sizeof(name), "%04x:%02x:%02x.%x", domain, bus, device,
+             function);
+    if (strlen(name) != length || memcmp(name, text, length) != 0) {
         return false;
     }
 

@@ -240,9 +240,19 @@ static void another_process_has_its_own_root(void **state)
 static void pci_addresses_are_read(void **state)
 {
     static const char *const bad[] = {
-        "",           "0000",          "0000:00",       "0000:00:04",
-        "000:00:4.0", "0000:00:04.0x", "0000:00:04.01", "virtio0",
-        "+000:0:4.0", "0000:00:04.g",  "gggg:00:04.0",
+        "",
+        "0000",
+        "0000:00",
+        "0000:00:04",
+        "000:00:4.0",
+        "0000:00:04.0x",
+        "0000:00:04.01",
+        "virtio0",
+        "+000:0:4.0",
+        "0000:00:04.g",
+        "gggg:00:04.0",
+        "0000: 0:+4.0",
+        "00000:00:04.0",
     };
     peervma_pci_t pci;
     size_t i;

@@ -50,7 +50,8 @@ static void user_read_file(const char *path, const char *prefix,
                            unsigned count)
 {
     size_t prefix_length = strlen(prefix);
-    char line[512];
+    char *line = NULL;
+    size_t size = 0;
     char *name, *value;
     FILE *file;
     unsigned i;
@@ -59,7 +60,7 @@ static void user_read_file(const char *path, const char *prefix,
     if (file == NULL) {
         return;
     }
-    while (fgets(line, sizeof(line), file) != NULL) {
+    while (getline(&line, &size, file) >= 0) {
         if (!line_split(line, &name, &value)) {
             continue;
         }
@@ -71,6 +72,7 @@ static void user_read_file(const char *path, const char *prefix,
             }
         }
     }
+    free(line);
     fclose(file);
 }
 

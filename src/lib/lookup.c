@@ -43,6 +43,11 @@ static void dirty_add(struct dirty *dirty, const struct peervma_change *change)
     dirty->range[dirty->count++] = *change;
 }
 
+static uint64_t next_generation(peervma_context_t *context)
+{
+    return __atomic_add_fetch(&context->generation, 1, __ATOMIC_RELAXED);
+}
+
 static int add_mapping(const struct peervma_vma *vma, void *arg)
 {
     peervma_context_t *context = arg;
@@ -53,7 +58,7 @@ static int add_mapping(const struct peervma_vma *vma, void *arg)
         peervma_describe(context, vma, &region) != 0) {
         return 0;
     }
-    region.generation = ++context->generation;
+    region.generation = next_generation(context);
     return peervma_region_map_insert(context->map, &region);
 }
 
@@ -65,7 +70,7 @@ static int push_mapping(const struct peervma_vma *vma, void *arg)
     if (peervma_describe(context, vma, &region) != 0) {
         return 0;
     }
-    region.generation = ++context->generation;
+    region.generation = next_generation(context);
     return peervma_region_map_push(context->map, &region);
 }
 
@@ -193,6 +198,10 @@ int peervma_region_lookup(peervma_context_t *context, const void *address,
     }
     if (ret == -EAGAIN) {
         ret = peervma_mapping_at(context, (uintptr_t)address, NULL, region_p);
+        /* The kernel can't tell it from one of the same that was there. */
+        if (ret == 0 && context->map != NULL) {
+            region_p->generation = next_generation(context);
+        }
     }
     if (ret == -ENOENT && peervma_declared_map(context) != NULL) {
         ret = peervma_declared_find(context, (uintptr_t)address, region_p);

@@ -61,6 +61,9 @@ project_begin() {
 }
 
 project_compile() {
+    local werror=
+    # A compiler that still changes would find new things to warn of.
+    [[ $suite != trixie ]] || werror=--enable-werror
     # shellcheck disable=SC2016 # for the inner shell
     project_userland bash -c '
         set -e
@@ -69,7 +72,7 @@ project_compile() {
             [[ ! -e /kernel/.config ]] || kernel=/kernel
             ./autogen.sh
             ./configure --prefix=/usr --sysconfdir=/etc --localstatedir=/var \
-                --libdir=/usr/lib/x86_64-linux-gnu --enable-testbed \
+                --libdir=/usr/lib/x86_64-linux-gnu --enable-testbed $1 \
                 --with-kernel="$kernel"
         fi
         make -j"$(nproc)"
@@ -77,7 +80,7 @@ project_compile() {
         if [[ -d stage/lib ]]; then
             cp -a stage/lib/. stage/usr/lib
             rm -rf stage/lib
-        fi'
+        fi' bash "$werror"
 }
 
 # Here, as an emulated CPU takes half a minute for it. The image's kernel has

@@ -382,6 +382,26 @@ static void a_forked_child_has_none_and_may_declare(void **state)
     assert_int_equal(PEERVMA_KIND_DECLARED, kind_at(BASE + 0x1fff));
 }
 
+/* Nothing of a context is left open in the next program. */
+static void exec_keeps_no_descriptor(void **state)
+{
+    int status;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(0, declare(BASE, 0x1000, 0));
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c",
+              "! ls -l /proc/self/fd | grep -q -e dma-buf -e /maps -e peervma",
+              NULL);
+        _exit(127);
+    }
+    assert_true(waitpid(pid, &status, 0) == pid);
+    assert_int_equal(0, status);
+}
+
 static void thousands_are_found(void **state)
 {
     struct rlimit limit;
@@ -479,6 +499,7 @@ int main(void)
         TEST(a_generation_is_never_given_twice),
         TEST(without_descriptors_it_is_refused_and_the_rest_works),
         TEST(a_forked_child_has_none_and_may_declare),
+        TEST(exec_keeps_no_descriptor),
         TEST(thousands_are_found),
         TEST(threads_may_declare_and_look_at_once),
     };

@@ -24,8 +24,8 @@ _Static_assert(ENTRY_BYTES % sizeof(unsigned long) == 0,
 /* Pages are made usable in steps that are whole pages on every machine. */
 #define STEP 65536
 #define STEP_REGIONS (STEP / sizeof(uintptr_t))
-#define MAX_BUCKETS 32768U /* whole steps of them */
-#define BUCKET_KEYS 8U
+#define MAX_BUCKETS 131072U /* whole steps of them */
+#define BUCKET_KEYS 4U
 #define LEVEL_1_KEYS (PEERVMA_REGION_MAP_CAPACITY >> PEERVMA_NODE_SHIFT)
 #define BUCKETS_OFFSET (STEP + LEVEL_1_KEYS * sizeof(uintptr_t))
 #define KEYS_OFFSET (BUCKETS_OFFSET + MAX_BUCKETS * sizeof(uint32_t))
@@ -267,6 +267,8 @@ static inline __attribute__((always_inline)) size_t map_search_by(
         bucket = (address < top ? top - address : 0) >> shift;
         bucket = bucket < last ? bucket : last;
         index = __atomic_load_n(&map_buckets(map)[bucket], __ATOMIC_RELAXED);
+        /* It is this one or the next, most often. */
+        __builtin_prefetch(map_entries(map) + index);
         above = count_above(map_keys(map) + index, BUCKET_KEYS, address);
         if (__builtin_expect(above < BUCKET_KEYS, 1)) {
             return index + above;
@@ -312,7 +314,7 @@ static void map_index(struct peervma_region_map *map, size_t first,
     __atomic_store_n(&map->shift, 0, __ATOMIC_RELAXED);
 }
 
-/* Where one node is not all: buckets of a region or two each. */
+/* Where one node is not all: about as many buckets as regions. */
 static void map_make_buckets(struct peervma_region_map *map)
 {
     const uintptr_t *keys = map_keys(map);

@@ -14,7 +14,7 @@
 #define PEERVMA_NODE_SHIFT 4
 #define PEERVMA_NODE_KEYS (1U << PEERVMA_NODE_SHIFT)
 
-/* `keys` are `count` many, a multiple of 8; all are at most INTPTR_MAX. */
+/* `keys` are `count` many, a multiple of 4; all are at most INTPTR_MAX. */
 typedef size_t (*peervma_count_t)(const uintptr_t *keys, size_t count,
                                   uintptr_t address);
 
@@ -44,12 +44,17 @@ PEERVMA_TARGET_AVX2 static inline size_t peervma_count_above_avx2(
     __m256i low, high;
     size_t above = 0;
 
-    for (; count > 0; count -= 8, vector += 2) {
+    for (; count >= 8; count -= 8, vector += 2) {
         low = _mm256_cmpgt_epi64(_mm256_loadu_si256(vector), all);
         high = _mm256_cmpgt_epi64(_mm256_loadu_si256(vector + 1), all);
         low = _mm256_packs_epi32(low, high);
         above += (size_t)__builtin_popcount(
             (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(low)));
+    }
+    if (count > 0) {
+        low = _mm256_cmpgt_epi64(_mm256_loadu_si256(vector), all);
+        above += (size_t)__builtin_popcount(
+            (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(low)));
     }
     return above;
 }

@@ -249,6 +249,11 @@ void device_close(struct device *device)
     device->fd = -1;
 }
 
+const char *device_way(const struct device *device)
+{
+    return device->how->name != NULL ? device->how->name : "dumb";
+}
+
 bool device_clears(const struct device *device)
 {
     return device->how->clears;

@@ -39,6 +39,9 @@ struct device_buffer {
 int device_open(const char *node, struct device *device_p);
 void device_close(struct device *device);
 
+/* How buffers are made on it: by which driver's own call, or "dumb"; static. */
+const char *device_way(const struct device *device);
+
 /* Is fresh memory of this device zero by its driver's promise? */
 bool device_clears(const struct device *device);
 

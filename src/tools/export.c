@@ -132,7 +132,6 @@ int export_begin(const struct export_source *source,
     int ret;
 
     *exported_p = (struct exported){
-        .buffer = {.fd = -1},
         .export = {.fd = -1},
     };
     ret = source->file != NULL ? map_file(source, exported_p)
@@ -146,7 +145,7 @@ void export_end(struct exported *exported)
         close(exported->export.fd);
     }
     peervma_context_close(exported->context);
-    if (exported->buffer.fd >= 0) {
+    if (exported->buffer.ptr != NULL) {
         test_buffer_destroy(&exported->buffer);
     } else if (exported->ptr != NULL) {
         munmap(exported->ptr, exported->length);

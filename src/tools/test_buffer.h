@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * A buffer on any accelerator, to try things with. There is no call that
- * allocates on every DRM device; the ways that peervma knows are a table in
- * test_buffer.c.
- */
+/* A buffer on any accelerator that device_alloc.h knows, to try things with. */
 #ifndef PEERVMA_TOOLS_TEST_BUFFER_H
 #define PEERVMA_TOOLS_TEST_BUFFER_H
 
 #include <stddef.h>
-#include <stdint.h>
 
+#include "device_alloc.h"
 #include "machine.h"
 
 struct test_buffer {
-    int fd; /* of the node that it was made through */
-    uint32_t handle;
-    void *ptr; /* its mapping, shared, for reading and writing */
+    struct device device;
+    struct device_buffer buffer;
+    void *ptr; /* its mapping, shared, for reading and writing; NULL: none */
     size_t size;
     const char *way; /* how it was allocated: static */
 };

@@ -101,7 +101,6 @@ static void expect_refusal(const char *provider, int error, unsigned reason)
 static void expect_refused(const void *address, int error, unsigned reason)
 {
     peervma_export_t export = {.fd = 4711};
-    unsigned last;
 
     if (node_module == MODULE_MISSING) {
         error = -ENODEV;

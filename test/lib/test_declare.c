@@ -394,7 +394,8 @@ static void exec_keeps_no_descriptor(void **state)
     assert_true(pid >= 0);
     if (pid == 0) {
         execl("/bin/sh", "sh", "-c",
-              "! ls -l /proc/self/fd | grep -q -e dma-buf -e /maps -e peervma",
+              "! ls -l /proc/self/fd |"
+              " grep -q -e dma-buf -e /maps -e /dev/peervma",
               NULL);
         _exit(127);
     }

@@ -40,8 +40,8 @@
 #ifndef SOFTACCEL_DRM_H
 #define SOFTACCEL_DRM_H
 
-/* A system without the kernel's own drm headers has libdrm's copies. */
-#if defined(__KERNEL__) || __has_include(<drm/drm.h>)
+/* libdrm has it everywhere, the distribution's kernel headers do not. */
+#ifdef __KERNEL__
 #include <drm/drm.h>
 #else
 #include <drm.h>

@@ -76,11 +76,17 @@ project_compile() {
                 --with-kernel="$kernel"
         fi
         make -j"$(nproc)"
-        make install DESTDIR=/build/stage
-        if [[ -d stage/lib ]]; then
-            cp -a stage/lib/. stage/usr/lib
-            rm -rf stage/lib
-        fi' bash "$werror"
+        make install DESTDIR=/build/stage' bash "$werror"
+}
+
+# In a node /lib is /usr/lib: of two files there of one name the later in the
+# archive would stay, not the later made.
+project_merge_lib() {
+    local stage=$project_folder/build/stage
+    if [[ -d $stage/lib ]]; then
+        cp -a "$stage/lib/." "$stage/usr/lib"
+        rm -rf "$stage/lib"
+    fi
 }
 
 # Here, as an emulated CPU takes half a minute for it. The image's kernel has
@@ -102,7 +108,8 @@ project_depmod() {
 project_make() {
     {
         project_begin "$project_folder/build/stage" &&
-            project_compile && project_depmod
+            project_compile && project_merge_lib &&
+            project_depmod && project_merge_lib
     } >"$project_folder/log" 2>&1 || {
         tail -n 20 "$project_folder/log" >&2
         die "the project does not build (all of it in $project_folder/log)"

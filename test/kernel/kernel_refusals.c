@@ -174,10 +174,15 @@ static void test_hugetlb_file(void)
 static void test_crossing(void)
 {
     const size_t length = 2 * page;
-    uint8_t *space = map_anonymous(4 * page);
+    /* In a place with a TiB of addresses behind it: mmap()'s own may lie closer
+     * to the end of all. */
+    uint8_t *space = (uint8_t *)((uintptr_t)1 << 44);
     int fd = heap_create(length, O_RDWR);
     int other = heap_create(length, O_RDWR);
 
+    tap_check(mmap(space, 4 * page, PROT_NONE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+                   0) == space);
     tap_check(mmap(space, length, PROT_READ | PROT_WRITE,
                    MAP_SHARED | MAP_FIXED, fd, 0) == space);
     tap_check(mmap(space + length, length, PROT_READ | PROT_WRITE,

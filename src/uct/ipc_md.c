@@ -6,6 +6,7 @@
 
 #include "abi/iface.h"
 #include "abi/versions.h"
+#include "common.h"
 #include "detect.h"
 #include "explain.h"
 #include "ipc_cache.h"
@@ -123,33 +124,6 @@ static ucs_status_t md_mkey_pack(uct_md_h md, uct_mem_h memh, void *address,
     return UCS_OK;
 }
 
-static ucs_status_t md_mem_attach(uct_md_h md, const void *mkey, void *params,
-                                  uct_mem_h *memh_p)
-{
-    (void)md;
-    (void)mkey;
-    (void)params;
-    (void)memh_p;
-    return UCS_ERR_UNSUPPORTED;
-}
-
-/* UCX 1.23 passes one argument more. */
-static ucs_status_t md_mem_elem_pack(uct_md_h md, uct_mem_h memh,
-                                     uct_rkey_t rkey, void *mem_elem)
-{
-    (void)md;
-    (void)memh;
-    (void)rkey;
-    (void)mem_elem;
-    return UCS_ERR_UNSUPPORTED;
-}
-
-static void md_mem_elem_release(uct_md_h md, void *release_handle)
-{
-    (void)md;
-    (void)release_handle;
-}
-
 static void md_close(uct_md_h md)
 {
     if (uct_peervma_ipc_service_stop()) {
@@ -165,10 +139,11 @@ static const uct_md_ops_t md_ops = {.close = md_close,
                                     .mem_dereg = md_mem_dereg,
                                     .mem_query = md_mem_query,
                                     .mkey_pack = md_mkey_pack,
-                                    .mem_attach = md_mem_attach,
+                                    .mem_attach = uct_peervma_mem_attach,
                                     .detect_memory_type = md_detect_memory_type,
-                                    .mem_elem_pack = md_mem_elem_pack,
-                                    .mem_elem_release = md_mem_elem_release};
+                                    .mem_elem_pack = uct_peervma_mem_elem_pack,
+                                    .mem_elem_release =
+                                        uct_peervma_mem_elem_release};
 
 static const uct_peervma_ipc_service_ops_t service_ops = {
     .open = uct_peervma_ipc_export_open, .dropped = uct_peervma_ipc_cache_drop};
@@ -205,16 +180,6 @@ err_stop:
 err_free:
     free(md);
     return status;
-}
-
-static ucs_status_t cm_open(uct_component_t *component, uct_worker_h worker,
-                            const uct_cm_config_t *config, uct_cm_h *cm_p)
-{
-    (void)component;
-    (void)worker;
-    (void)config;
-    (void)cm_p;
-    return UCS_ERR_UNSUPPORTED;
 }
 
 /* Memory that cannot be mapped here is unreachable by us, and UCX takes another
@@ -274,38 +239,23 @@ static ucs_status_t rkey_release(uct_component_t *component, uct_rkey_t rkey,
     return UCS_OK;
 }
 
-static ucs_status_t rkey_compare(uct_component_t *component, uct_rkey_t rkey1,
-                                 uct_rkey_t rkey2, const void *params,
-                                 int *result_p)
-{
-    (void)component;
-    (void)params;
-    *result_p = (rkey1 > rkey2) - (rkey1 < rkey2);
-    return UCS_OK;
-}
-
-static void md_vfs_init(uct_md_h md)
-{
-    (void)md;
-}
-
 /* Without the flag for it rkey_ptr is for applications only: UCX would copy by
  * memcpy(), which is not for device memory. */
 static uct_component_t component = {
     .name = "peervma_ipc",
     .query_md_resources = uct_md_query_single_md_resource,
     .md_open = md_open,
-    .cm_open = cm_open,
+    .cm_open = uct_peervma_cm_open,
     .rkey_ptr = rkey_ptr,
     .rkey_release = rkey_release,
-    .rkey_compare = rkey_compare,
+    .rkey_compare = uct_peervma_rkey_compare,
     .md_config = {.name = "peervma_ipc memory domain",
                   .prefix = "PEERVMA_IPC_",
                   .table = config_table,
                   .size = sizeof(uct_peervma_ipc_md_config_t)},
     .cm_config = UCS_CONFIG_EMPTY_GLOBAL_LIST_ENTRY,
     .tl_list = UCS_LIST_INITIALIZER(&component.tl_list, &component.tl_list),
-    .md_vfs_init = md_vfs_init};
+    .md_vfs_init = uct_peervma_md_vfs_init};
 
 static uct_tl_t tl = {.name = UCT_PEERVMA_IPC_TL,
                       .query_devices = uct_peervma_ipc_query_devices,

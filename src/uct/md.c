@@ -7,6 +7,7 @@
 
 #include "abi/versions.h"
 #include "beyond.h"
+#include "common.h"
 #include "detect.h"
 #include "explain.h"
 #include "memtype.h"
@@ -239,33 +240,6 @@ static ucs_status_t md_mkey_pack(uct_md_h md, uct_mem_h memh, void *address,
     return UCS_OK;
 }
 
-static ucs_status_t md_mem_attach(uct_md_h md, const void *mkey, void *params,
-                                  uct_mem_h *memh_p)
-{
-    (void)md;
-    (void)mkey;
-    (void)params;
-    (void)memh_p;
-    return UCS_ERR_UNSUPPORTED;
-}
-
-/* UCX 1.23 passes one argument more. */
-static ucs_status_t md_mem_elem_pack(uct_md_h md, uct_mem_h memh,
-                                     uct_rkey_t rkey, void *mem_elem)
-{
-    (void)md;
-    (void)memh;
-    (void)rkey;
-    (void)mem_elem;
-    return UCS_ERR_UNSUPPORTED;
-}
-
-static void md_mem_elem_release(uct_md_h md, void *release_handle)
-{
-    (void)md;
-    (void)release_handle;
-}
-
 /* The one that was opened last, unless it is closed again. */
 static uct_peervma_md_t *_Atomic last_md;
 
@@ -297,10 +271,11 @@ static const uct_md_ops_t md_ops = {.close = md_close,
                                     .mem_dereg = md_mem_dereg,
                                     .mem_query = md_mem_query,
                                     .mkey_pack = md_mkey_pack,
-                                    .mem_attach = md_mem_attach,
+                                    .mem_attach = uct_peervma_mem_attach,
                                     .detect_memory_type = md_detect_memory_type,
-                                    .mem_elem_pack = md_mem_elem_pack,
-                                    .mem_elem_release = md_mem_elem_release};
+                                    .mem_elem_pack = uct_peervma_mem_elem_pack,
+                                    .mem_elem_release =
+                                        uct_peervma_mem_elem_release};
 
 /* When the domain is opened all of UCX's modules are loaded. */
 static int choose_types(const uct_peervma_md_config_t *config)

@@ -9,6 +9,7 @@
 #include "abi/component.h"
 #include "abi/iface.h"
 #include "abi/versions.h"
+#include "common.h"
 #include "explain.h"
 #include "guard.h"
 #include "iface.h"
@@ -28,16 +29,6 @@ const char *uct_peervma_refusal(void)
 {
     asked = 1;
     return (refusal[0] == '\0') ? NULL : refusal;
-}
-
-static ucs_status_t cm_open(uct_component_t *component, uct_worker_h worker,
-                            const uct_cm_config_t *config, uct_cm_h *cm_p)
-{
-    (void)component;
-    (void)worker;
-    (void)config;
-    (void)cm_p;
-    return UCS_ERR_UNSUPPORTED;
 }
 
 /* A remote key of ours is empty. */
@@ -81,36 +72,21 @@ static ucs_status_t rkey_release(uct_component_t *component, uct_rkey_t rkey,
     return UCS_OK;
 }
 
-static ucs_status_t rkey_compare(uct_component_t *component, uct_rkey_t rkey1,
-                                 uct_rkey_t rkey2, const void *params,
-                                 int *result_p)
-{
-    (void)component;
-    (void)params;
-    *result_p = (rkey1 > rkey2) - (rkey1 < rkey2);
-    return UCS_OK;
-}
-
-static void md_vfs_init(uct_md_h md)
-{
-    (void)md;
-}
-
 static uct_component_t component = {
     .name = "peervma",
     .query_md_resources = uct_md_query_single_md_resource,
     .md_open = uct_peervma_md_open,
-    .cm_open = cm_open,
+    .cm_open = uct_peervma_cm_open,
     .rkey_ptr = rkey_ptr,
     .rkey_release = rkey_release,
-    .rkey_compare = rkey_compare,
+    .rkey_compare = uct_peervma_rkey_compare,
     .md_config = {.name = "peervma memory domain",
                   .prefix = "PEERVMA_",
                   .table = uct_peervma_md_config_table,
                   .size = sizeof(uct_peervma_md_config_t)},
     .cm_config = UCS_CONFIG_EMPTY_GLOBAL_LIST_ENTRY,
     .tl_list = UCS_LIST_INITIALIZER(&component.tl_list, &component.tl_list),
-    .md_vfs_init = md_vfs_init};
+    .md_vfs_init = uct_peervma_md_vfs_init};
 
 static uct_tl_t copy_tl = {.name = UCT_PEERVMA_COPY_TL,
                            .query_devices = uct_peervma_query_devices,

@@ -15,7 +15,7 @@ slowness=1
 # does, but races need two. PCLMULQDQ is emulated bit by bit, and Soft-RoCE
 # takes each packet's checksum with it, where the CPU has it.
 nodes_emulate() {
-    node_cpu=(-accel "tcg,thread=multi" -cpu max,pclmulqdq=off)
+    node_cpu=(-accel "tcg,thread=multi" -cpu "max,pclmulqdq=off")
     boot_seconds=$((300 * slowness))
 }
 
@@ -171,8 +171,9 @@ nodes_wait() {
 # nodes_boot COUNT: 2 if all should be tried again.
 nodes_boot() {
     local node
+    # Also those of nodes that are not up this time.
+    rm -f "$instance_folder"/node?.console
     for ((node = 0; node < $1; node++)); do
-        rm -f "$(node_console "$node")"
         node_start "$node" "$1" || return
     done
     network_configure_ssh "$1"

@@ -109,6 +109,7 @@ systemd.show_status=no peervma.node=$node $kernel_command_line" \
         -device edu,addr=8 \
         -device nvme,serial=p2pmem,cmb_size_mb=16,addr=9 \
         -device virtio-iommu-pci,addr=0xa \
+        -device virtio-gpu-pci,addr=0xb \
         -daemonize -pidfile "$run_folder/node$node.pid" || {
         [[ ${node_cpu[1]} == kvm ]] || die "QEMU does not start node $node"
         progress "KVM does not work here, as QEMU says above: emulating"

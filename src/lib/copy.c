@@ -21,6 +21,12 @@
  */
 #define STREAM ((size_t)4096)
 
+/*
+ * What is loaded at a time where the sides are aligned unlike: so little that
+ * the next loads begin while it is stored.
+ */
+#define STAGE (8 * BLOCK)
+
 typedef peervma_copy_vector_t vector_t;
 
 #define WIDEST sizeof(vector_t)
@@ -140,6 +146,35 @@ void peervma_copy_store(const struct peervma_copy_engine *engine, void *device,
     engine->after_store();
 }
 
+/*
+ * To a host side that is not aligned to a block: what passes by the cache must
+ * be whole blocks there, too. So blocks of the device lie in the cache for a
+ * moment, and those of the host are cut out of them.
+ */
+static void load_shifted(const struct peervma_copy_engine *engine, char *to,
+                         const char *from, size_t length)
+{
+    __attribute__((aligned(BLOCK))) char stage[BLOCK + STAGE];
+    char *const filled = stage + BLOCK; /* bytes left over lie before it */
+    size_t head = head_length(to, length), left = 0, part, ready;
+    const char *first;
+
+    for (; length > 0; from += part, length -= part) {
+        part = length < STAGE ? length : STAGE;
+        engine->load(filled, from, part);
+        memcpy(to, filled, head);
+        to += head;
+        first = filled - left + head;
+        ready = (left + part - head) / BLOCK * BLOCK;
+        engine->store_stream(to, first, ready);
+        to += ready;
+        left = left + part - head - ready;
+        memcpy(filled - left, first + ready, left);
+        head = 0;
+    }
+    memcpy(to, filled - left, left);
+}
+
 void peervma_copy_load(const struct peervma_copy_engine *engine, void *host,
                        const void *device, size_t length)
 {
@@ -150,8 +185,11 @@ void peervma_copy_load(const struct peervma_copy_engine *engine, void *host,
 
     engine->before_load();
     load_parts(to, from, head);
-    if (length < STREAM || (uintptr_t)(to + head) % BLOCK != 0) {
+    if (length < STREAM) {
         engine->load(to + head, from + head, body);
+    } else if ((uintptr_t)(to + head) % BLOCK != 0) {
+        load_shifted(engine, to + head, from + head, body);
+        engine->after_store();
     } else {
         engine->load_stream(to + head, from + head, body);
         engine->after_store();

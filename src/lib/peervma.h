@@ -117,8 +117,9 @@ typedef enum peervma_library_reason {
     PEERVMA_REASON_NO_OFFSETS = 268, /**< driver tells no mmap offsets */
     PEERVMA_REASON_NO_HANDLE = 269,  /**< object has no handle in the process */
     PEERVMA_REASON_NOT_UVERBS = 270, /**< no pages of an RDMA device */
-    PEERVMA_REASON_UVERBS = 271,     /**< pages of an RDMA device */
-    PEERVMA_REASON_LEGACY = 272      /**< a peer-memory client's */
+    PEERVMA_REASON_UVERBS = 271,     /**< its driver exports none of them */
+    PEERVMA_REASON_LEGACY = 272,     /**< a peer-memory client's */
+    PEERVMA_REASON_UVERBS_FILE = 273 /**< which open file cannot be told */
 } peervma_library_reason_t;
 
 #define PEERVMA_MAX_REFUSALS 8
@@ -210,7 +211,8 @@ int peervma_region_foreach(peervma_context_t *context,
  *   device: Linux 6.19 or later. Where that was got from a VFIO group, it takes
  *   peervma.ko to say which device is mapped, and that a byte at @a address or
  *   at the mapping's begin was accessed before;
- * - "uverbs": never; says so of an RDMA device's own pages;
+ * - "uverbs": an RDMA device's own pages, if the process has its node open
+ *   exactly once: Linux 7.0 or later, and a driver that takes part;
  * - "kernel": /dev/peervma.
  *
  * None exports a mapping that is private or not both readable and writable:

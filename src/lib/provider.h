@@ -44,6 +44,17 @@ int peervma_provider_check_access(const struct peervma_vma *vma,
 int peervma_provider_find_mapped(const struct peervma_request *request,
                                  unsigned *reason_p);
 
+/* A fresh descriptor of the same, for the caller to close. As above. */
+int peervma_provider_copy_mapped(const struct peervma_request *request,
+                                 unsigned *reason_p);
+
+/*
+ * Call `cb` with the number of each such descriptor until it returns something
+ * else than 0, which is then returned. 0 or -errno.
+ */
+int peervma_provider_walk_mapped(const struct peervma_request *request,
+                                 int (*cb)(int fd, void *arg), void *arg);
+
 extern const struct peervma_provider peervma_provider_fd;
 extern const struct peervma_provider peervma_provider_drm;
 extern const struct peervma_provider peervma_provider_vfio;

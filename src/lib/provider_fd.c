@@ -31,32 +31,45 @@ static bool is_descriptor_of(const struct peervma_vma *vma, int folder,
            (link.st_mode & (S_IRUSR | S_IWUSR)) == (S_IRUSR | S_IWUSR);
 }
 
-int peervma_provider_find_mapped(const struct peervma_request *request,
-                                 unsigned *reason_p)
+int peervma_provider_walk_mapped(const struct peervma_request *request,
+                                 int (*cb)(int fd, void *arg), void *arg)
 {
     struct dirent *entry;
     char path[64];
     DIR *folder;
-    int fd = -1;
+    int ret = 0;
 
     snprintf(path, sizeof(path), "%s/fd", request->context->view.proc);
     folder = opendir(path);
     if (folder == NULL) {
-        *reason_p = PEERVMA_REASON_SYSTEM;
         return -errno;
     }
-    while (fd < 0 && (entry = readdir(folder)) != NULL) {
+    while (ret == 0 && (entry = readdir(folder)) != NULL) {
         if (is_descriptor_of(request->vma, dirfd(folder), entry->d_name)) {
-            fd = atoi(entry->d_name);
+            ret = cb(atoi(entry->d_name), arg);
         }
     }
     closedir(folder);
+    return ret;
+}
 
-    if (fd < 0) {
-        *reason_p = PEERVMA_REASON_NO_DESCRIPTOR;
-        return -EBADF;
-    }
-    return fd;
+/* Anything but 0 and an errno. */
+#define FOUND 1
+
+static int keep_descriptor(int fd, void *arg)
+{
+    *(int *)arg = fd;
+    return FOUND;
+}
+
+int peervma_provider_find_mapped(const struct peervma_request *request,
+                                 unsigned *reason_p)
+{
+    int fd = -EBADF, ret;
+
+    ret = peervma_provider_walk_mapped(request, keep_descriptor, &fd);
+    *reason_p = ret < 0 ? PEERVMA_REASON_SYSTEM : PEERVMA_REASON_NO_DESCRIPTOR;
+    return ret < 0 ? ret : fd;
 }
 
 static int fd_check(const struct peervma_request *request, unsigned *reason_p)
@@ -75,9 +88,9 @@ static int fd_check(const struct peervma_request *request, unsigned *reason_p)
     return ret < 0 ? ret : 0;
 }
 
-/* A fresh descriptor. The one found may be another file's by now. */
-static int copy_descriptor(const struct peervma_request *request,
-                           unsigned *reason_p)
+/* The one found may be another file's by now. */
+int peervma_provider_copy_mapped(const struct peervma_request *request,
+                                 unsigned *reason_p)
 {
     struct stat st;
     int found, fd;
@@ -160,7 +173,7 @@ static int fd_export(const struct peervma_request *request,
     off_t size;
     int fd, ret;
 
-    fd = copy_descriptor(request, reason_p);
+    fd = peervma_provider_copy_mapped(request, reason_p);
     if (fd < 0) {
         return fd;
     }

@@ -103,7 +103,11 @@ static const char *library_reason(unsigned reason)
         return "it is none of an RDMA device's own pages";
     case PEERVMA_REASON_UVERBS:
         return "it is a page of an RDMA device's own, a doorbell for instance: "
-               "Linux 7.0 can export it, this library does not";
+               "its driver exports none such, or not this one (mlx5 may, since "
+               "Linux 7.0)";
+    case PEERVMA_REASON_UVERBS_FILE:
+        return "of which open file of the RDMA device it is a page cannot be "
+               "told: have the device open exactly once";
     case PEERVMA_REASON_LEGACY:
         return "it is a mapping of a driver that has a peer-memory client: "
                "give the pointer itself to ibv_reg_mr()";

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -45,6 +46,11 @@ int peervma_view_identify_fd(int fd, struct peervma_file *file_p)
     return 0;
 }
 
+static int verbs_ioctl(int fd, unsigned long request, void *arg)
+{
+    return ioctl(fd, request, arg);
+}
+
 void peervma_view_self(struct peervma_view *view_p)
 {
     *view_p = (struct peervma_view){
@@ -55,6 +61,7 @@ void peervma_view_self(struct peervma_view *view_p)
         .identify = peervma_view_identify,
         .identify_fd = peervma_view_identify_fd,
         .drm_ioctl = drmIoctl,
+        .verbs_ioctl = verbs_ioctl,
     };
 }
 

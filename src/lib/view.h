@@ -29,6 +29,7 @@ struct peervma_view {
     int (*identify)(const char *path, struct peervma_file *file_p);
     int (*identify_fd)(int fd, struct peervma_file *file_p);
     int (*drm_ioctl)(int fd, unsigned long request, void *arg); /* as ioctl */
+    int (*verbs_ioctl)(int fd, unsigned long request, void *arg);
 };
 
 /* The calling process on this machine. */

@@ -46,6 +46,10 @@ tap_on_user() {
     tap_on 0 lib_rdma
 }
 
+@test "an RDMA device's pages are Linux's to export, and Soft-RoCE has none" {
+    tap_on 0 lib_uverbs
+}
+
 @test "the verbs example registers host memory and a DMA heap's" {
     run on_user 0 "$programs/register_verbs"
     [ "$status" -eq 0 ]

@@ -275,46 +275,6 @@ static void a_file_that_is_not_the_module_does_no_harm(void **state)
     peervma_context_close(other);
 }
 
-/* The sysfs link tells; the node may be called anything. */
-static void an_rdma_devices_pages_are_recognised(void **state)
-{
-    static const struct peervma_vma vma = {
-        .start = 0x20000,
-        .end = 0x21000,
-        .inode = 301,
-        .path = "/dev/infiniband/uverbs0",
-    };
-    const peervma_region_t region = {.kind = PEERVMA_KIND_OTHER};
-    const struct peervma_request request = {
-        .context = context,
-        .vma = &vma,
-        .region = &region,
-    };
-    unsigned reason = 0;
-
-    (void)state;
-    fake_identify("/dev/infiniband/uverbs0", &(struct peervma_file){
-                                                 .mode = S_IFCHR,
-                                                 .inode = 301,
-                                                 .device = makedev(231, 192),
-                                             });
-    fake_folder(&fake, "sys/devices/verbs");
-    fake_folder(&fake, "sys/class/infiniband_verbs");
-    fake_link(&fake, "sys/devices/verbs/subsystem",
-              "../../class/infiniband_verbs");
-    fake_link(&fake, "sys/dev/char/231:192", "../../devices/verbs");
-    fake_maps(&fake, "20000-21000 rw-s 0 00:06 301 /dev/infiniband/uverbs0\n"
-                     "30000-31000 rw-s 0 00:06 300 /dev/dri/renderD128\n");
-
-    /* Only peervma.ko takes it for device memory. */
-    assert_int_equal(-EOPNOTSUPP,
-                     peervma_provider_uverbs.check(&request, &reason));
-    assert_int_equal(PEERVMA_REASON_UVERBS, reason);
-    assert_int_equal(-ENOENT, export_range(0x20000, 1));
-    assert_int_equal(-ENODEV, export_range(0x30000, 1));
-    expect_refusal("uverbs", -EOPNOTSUPP, PEERVMA_REASON_NOT_UVERBS);
-}
-
 static void a_peer_memory_clients_memory_is_said(void **state)
 {
     (void)state;
@@ -425,7 +385,6 @@ int main(void)
         TEST(only_vfio_mappings_are_vfios),
         TEST(a_drm_mapping_needs_the_node_or_the_module),
         TEST(a_file_that_is_not_the_module_does_no_harm),
-        TEST(an_rdma_devices_pages_are_recognised),
         TEST(a_peer_memory_clients_memory_is_said),
         TEST(a_range_that_leaves_its_mapping_is_refused),
         TEST(memory_that_is_no_devices_is_not_exported),

@@ -34,7 +34,7 @@ static void each_reason_has_a_text_of_its_own(void **state)
 {
     (void)state;
     expect_texts(PEERVMA_REASON_NONE, PEERVMA_REASON_VFIO);
-    expect_texts(PEERVMA_REASON_NO_MODULE, PEERVMA_REASON_LEGACY);
+    expect_texts(PEERVMA_REASON_NO_MODULE, PEERVMA_REASON_UVERBS_FILE);
 }
 
 static void any_number_has_a_text(void **state)

@@ -13,7 +13,7 @@ setup_file() {
 }
 
 teardown_file() {
-    on 0 modprobe -r vgem
+    on 0 modprobe -r vgem virtio_gpu
     node_setup module off
     node_setup module on
     on 0 chmod o-r /dev/dma_heap/system
@@ -42,8 +42,8 @@ tap_on_user() {
 
 @test "memory of each kind is looked up, exported, registered and moved" {
     node_setup nic on
-    on 0 modprobe vgem
-    tap_on 0 lib_rdma
+    on 0 modprobe -a vgem virtio_gpu
+    tap_on 0 lib_rdma module
 }
 
 @test "an RDMA device's pages are Linux's to export, and Soft-RoCE has none" {
@@ -67,4 +67,5 @@ tap_on_user() {
     node_setup module off
     tap_on 0 lib_lookup no-module
     tap_on 0 lib_export no-module
+    tap_on 0 lib_rdma no-module
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <infiniband/verbs.h>
+#include <virtgpu_drm.h>
 #include <xf86drm.h>
 
 #include "fabric.h"
@@ -172,21 +173,28 @@ static void a_softaccel_dmabuf_moves(void **state)
     node_buffer_destroy(&buffer);
 }
 
-/* With no descriptor left the kernel knows the dma-buf still. */
+/* With no descriptor left, peervma.ko knows the object still. */
+static void expect_moved_by_the_kernel(uint8_t *base, peervma_kind_t kind)
+{
+    peervma_export_t export;
+
+    if (node_module == MODULE_USABLE) {
+        expect_moved(base, kind, "kernel");
+    } else {
+        assert_int_equal(
+            -ENODEV, peervma_region_export(context, base, SIZE, &export, NULL));
+    }
+}
+
 static void a_dmabuf_that_is_closed_moves(void **state)
 {
     softaccel_buffer_t buffer = node_buffer();
     int fd = node_dmabuf(&buffer);
     uint8_t *base = node_mmap(NULL, SIZE, RW, MAP_SHARED, fd, 0);
-    struct ibv_mr *region;
 
     (void)state;
     close(fd);
-    region = register_pointer(base, SIZE, "kernel");
-    host[0] = 77;
-    move(IBV_WR_RDMA_WRITE, region, base);
-    assert_int_equal(77, base[0]);
-    assert_int_equal(0, ibv_dereg_mr(region));
+    expect_moved_by_the_kernel(base, PEERVMA_KIND_DMABUF);
     node_munmap(base, SIZE);
     node_buffer_destroy(&buffer);
 }
@@ -230,29 +238,100 @@ static int open_drm(const char *driver, int type)
     return fd;
 }
 
-/* vgem has no call of its own, but that of all simple displays. */
-static void vgem_memory_moves(void **state)
+/* A buffer of the call that all simple displays have. */
+static uint32_t create_dumb(int fd)
 {
-    int fd = open_drm("vgem", DRM_NODE_PRIMARY);
     struct drm_mode_create_dumb create = {
         .width = SIZE / 4,
         .height = 1,
         .bpp = 32,
     };
-    struct drm_mode_map_dumb map = {.handle = 0};
-    uint8_t *base;
+
+    assert_int_equal(0, drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create));
+    assert_int_equal(SIZE, create.size);
+    return create.handle;
+}
+
+static uint8_t *map_dumb(int fd, uint32_t handle)
+{
+    struct drm_mode_map_dumb map = {.handle = handle};
+
+    assert_int_equal(0, drmIoctl(fd, DRM_IOCTL_MODE_MAP_DUMB, &map));
+    return node_mmap(NULL, SIZE, RW, MAP_SHARED, fd, map.offset);
+}
+
+/* vgem has no call of its own. */
+static void vgem_memory_moves(void **state)
+{
+    int fd = open_drm("vgem", DRM_NODE_PRIMARY);
+    uint8_t *base = map_dumb(fd, create_dumb(fd));
 
     (void)state;
-    assert_int_equal(0, drmIoctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create));
-    map.handle = create.handle;
-    assert_int_equal(0, drmIoctl(fd, DRM_IOCTL_MODE_MAP_DUMB, &map));
-    base = node_mmap(NULL, SIZE, RW, MAP_SHARED, fd, map.offset);
     expect_moved(base, PEERVMA_KIND_DRM, "drm");
     node_munmap(base, SIZE);
     close(fd);
 }
 
-int main(void)
+/* What fills a screen. */
+static void virtio_gpu_s_dumb_buffers_move(void **state)
+{
+    int fd = open_drm("virtio_gpu", DRM_NODE_PRIMARY);
+    uint8_t *base = map_dumb(fd, create_dumb(fd));
+
+    (void)state;
+    expect_moved(base, PEERVMA_KIND_DRM, "drm");
+    node_munmap(base, SIZE);
+    close(fd);
+}
+
+/* The call of its render node; without 3D this is all that it asks for. */
+static uint8_t *map_virtio_gpu(int fd)
+{
+    struct drm_virtgpu_resource_create create = {
+        .target = 2, /* PIPE_TEXTURE_2D */
+        .format = 1, /* VIRTIO_GPU_FORMAT_B8G8R8A8_UNORM */
+        .width = SIZE / 4,
+        .height = 1,
+        .depth = 1,
+        .array_size = 1,
+        .size = SIZE,
+        .stride = SIZE,
+    };
+    struct drm_virtgpu_map map = {.handle = 0};
+
+    assert_int_equal(0,
+                     drmIoctl(fd, DRM_IOCTL_VIRTGPU_RESOURCE_CREATE, &create));
+    map.handle = create.bo_handle;
+    assert_int_equal(0, drmIoctl(fd, DRM_IOCTL_VIRTGPU_MAP, &map));
+    return node_mmap(NULL, SIZE, RW, MAP_SHARED, fd, map.offset);
+}
+
+static void virtio_gpu_s_own_resources_move(void **state)
+{
+    int fd = open_drm("virtio_gpu", DRM_NODE_RENDER);
+    uint8_t *other = map_virtio_gpu(fd), *base = map_virtio_gpu(fd);
+
+    (void)state;
+    expect_moved(base, PEERVMA_KIND_DRM, "drm");
+    expect_moved(other, PEERVMA_KIND_DRM, "drm");
+    close(fd);
+    expect_moved_by_the_kernel(base, PEERVMA_KIND_DRM);
+    node_munmap(base, SIZE);
+    node_munmap(other, SIZE);
+}
+
+static void a_virtio_gpu_dmabuf_moves(void **state)
+{
+    int fd = open_drm("virtio_gpu", DRM_NODE_PRIMARY), dmabuf;
+
+    (void)state;
+    assert_int_equal(0, drmPrimeHandleToFD(fd, create_dumb(fd),
+                                           DRM_CLOEXEC | DRM_RDWR, &dmabuf));
+    close(fd);
+    move_dmabuf(dmabuf);
+}
+
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(softaccel_memory_moves),
@@ -261,8 +340,12 @@ int main(void)
         cmocka_unit_test(a_dma_heap_buffer_moves),
         cmocka_unit_test(a_udmabuf_moves),
         cmocka_unit_test(vgem_memory_moves),
+        cmocka_unit_test(virtio_gpu_s_dumb_buffers_move),
+        cmocka_unit_test(virtio_gpu_s_own_resources_move),
+        cmocka_unit_test(a_virtio_gpu_dmabuf_moves),
     };
 
+    node_arguments(argc, argv);
     cmocka_set_message_output(CM_OUTPUT_TAP);
     return cmocka_run_group_tests(tests, open_all, close_all);
 }

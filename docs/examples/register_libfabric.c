@@ -4,10 +4,18 @@
  * that a program needs. Built by `make check` where libfabric is found, or by
  *
  *     cc register_libfabric.c $(pkg-config --cflags --libs peervma libfabric)
+ *
+ * main() tries it with memory of malloc() and of a DMA heap, by the provider
+ * that its argument names ("verbs"), or by libfabric's choice.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-heap.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -54,30 +62,76 @@ static int register_pointer(peervma_context_t *context,
     return ret;
 }
 
-int main(void)
+#define LENGTH 65536
+
+static void *map_dma_heap(void)
 {
-    struct fi_info *hints = fi_allocinfo(), *info;
-    struct fid_fabric *fabric;
-    struct fid_domain *domain;
-    peervma_context_t *context;
+    struct dma_heap_allocation_data data = {
+        .len = LENGTH,
+        .fd_flags = O_RDWR | O_CLOEXEC,
+    };
+    int heap = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC);
+    void *address;
+
+    if (heap < 0 || ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) != 0) {
+        return MAP_FAILED;
+    }
+    address =
+        mmap(NULL, LENGTH, PROT_READ | PROT_WRITE, MAP_SHARED, (int)data.fd, 0);
+    close(heap);
+    return address; /* its descriptor stays open: the provider "fd" wants it */
+}
+
+static int try_pointer(peervma_context_t *context, struct fid_domain *domain,
+                       void *address, uint64_t key, const char *what)
+{
     struct fid_mr *mr;
-    void *memory = malloc(65536);
     int ret;
 
-    if (hints == NULL || memory == NULL) {
+    ret = register_pointer(context, domain, address, LENGTH,
+                           FI_REMOTE_READ | FI_REMOTE_WRITE, key, &mr);
+    if (ret != 0) {
+        fprintf(stderr, "%s: %s\n", what, fi_strerror(-ret));
         return 1;
     }
+    printf("%s: key %#lx\n", what, (unsigned long)fi_mr_key(mr));
+    return fi_close(&mr->fid);
+}
+
+static struct fi_info *choose(const char *provider)
+{
+    struct fi_info *hints = fi_allocinfo(), *info = NULL;
+
+    if (hints == NULL) {
+        return NULL;
+    }
+    hints->caps = FI_MSG | FI_RMA;
     hints->domain_attr->mr_mode =
         FI_MR_LOCAL | FI_MR_VIRT_ADDR | FI_MR_ALLOCATED | FI_MR_PROV_KEY;
-    ret = fi_getinfo(FI_VERSION(1, 20), NULL, NULL, 0, hints, &info);
-    if (ret != 0 || fi_fabric(info->fabric_attr, &fabric, NULL) != 0 ||
+    hints->fabric_attr->prov_name = provider ? strdup(provider) : NULL;
+    if (fi_getinfo(FI_VERSION(1, 20), NULL, NULL, 0, hints, &info) != 0) {
+        info = NULL;
+    }
+    fi_freeinfo(hints);
+    return info;
+}
+
+int main(int argc, char **argv)
+{
+    struct fi_info *info = choose(argc > 1 ? argv[1] : NULL);
+    void *host = malloc(LENGTH), *device = map_dma_heap();
+    peervma_context_t *context;
+    struct fid_fabric *fabric;
+    struct fid_domain *domain;
+
+    if (info == NULL || host == NULL || device == MAP_FAILED ||
+        fi_fabric(info->fabric_attr, &fabric, NULL) != 0 ||
         fi_domain(fabric, info, &domain, NULL) != 0 ||
         peervma_context_open(0, &context) != 0) {
-        fprintf(stderr, "no fabric\n");
+        fprintf(stderr, "needs a fabric and /dev/dma_heap/system\n");
         return 1;
     }
-    ret = register_pointer(context, domain, memory, 65536, FI_SEND | FI_RECV, 1,
-                           &mr);
-    printf("%s: %s\n", info->fabric_attr->prov_name, fi_strerror(-ret));
-    return ret != 0;
+    printf("%s\n", info->fabric_attr->prov_name);
+    return try_pointer(context, domain, host, 1, "malloc") != 0 ||
+           try_pointer(context, domain, device, 2, "DMA heap") != 0;
 }

@@ -57,6 +57,13 @@ tap_on_user() {
     [[ $output == *"DMA heap: lkey "* ]]
 }
 
+@test "the libfabric example registers host memory and a DMA heap's by verbs" {
+    run on_user 0 "$programs/register_libfabric" verbs
+    [ "$status" -eq 0 ]
+    [[ $output == *"malloc: key "* ]]
+    [[ $output == *"DMA heap: key "* ]]
+}
+
 @test "without permission for /dev/peervma the rest still works" {
     on 0 chmod 600 /dev/peervma
     tap_on_user lib_lookup no-permission

@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+struct fake fake;
+
 static struct {
     unsigned count;
     const char *path[FAKE_FILES];
@@ -57,28 +59,29 @@ static int drm_ioctl(int fd, unsigned long request, void *arg)
     return -1;
 }
 
-void fake_create(struct fake *fake_p)
+void fake_create(struct fake *machine_p)
 {
-    *fake_p = (struct fake){.folder = "fake-XXXXXX"};
+    *machine_p = (struct fake){.folder = "fake-XXXXXX"};
     files.count = 0;
     identified = 0;
 
-    assert_non_null(mkdtemp(fake_p->folder));
-    snprintf(fake_p->sysfs, sizeof(fake_p->sysfs), "%s/sys", fake_p->folder);
-    snprintf(fake_p->module, sizeof(fake_p->module), "%s/peervma",
-             fake_p->folder);
-    fake_p->view = (struct peervma_view){
-        .sysfs = fake_p->sysfs,
-        .module = fake_p->module,
+    assert_non_null(mkdtemp(machine_p->folder));
+    snprintf(machine_p->sysfs, sizeof(machine_p->sysfs), "%s/sys",
+             machine_p->folder);
+    snprintf(machine_p->module, sizeof(machine_p->module), "%s/peervma",
+             machine_p->folder);
+    machine_p->view = (struct peervma_view){
+        .sysfs = machine_p->sysfs,
+        .module = machine_p->module,
         .own = true,
         .identify = identify,
         .identify_fd = identify_fd,
         .drm_ioctl = drm_ioctl,
     };
-    snprintf(fake_p->view.proc, sizeof(fake_p->view.proc), "%s/proc",
-             fake_p->folder);
-    fake_folder(fake_p, "proc/fd");
-    fake_maps(fake_p, "");
+    snprintf(machine_p->view.proc, sizeof(machine_p->view.proc), "%s/proc",
+             machine_p->folder);
+    fake_folder(machine_p, "proc/fd");
+    fake_maps(machine_p, "");
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,
@@ -90,19 +93,33 @@ static int remove_one(const char *path, const struct stat *st, int type,
     return remove(path);
 }
 
-void fake_destroy(struct fake *fake)
+void fake_destroy(struct fake *machine)
 {
-    assert_int_equal(0,
-                     nftw(fake->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS));
+    assert_int_equal(
+        0, nftw(machine->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS));
+}
+
+int fake_setup(void **state)
+{
+    (void)state;
+    fake_create(&fake);
+    return 0;
+}
+
+int fake_teardown(void **state)
+{
+    (void)state;
+    fake_destroy(&fake);
+    return 0;
 }
 
 /* `path` below the fake's folder, with the folders above it made. */
-static void make_path(const struct fake *fake, const char *path,
+static void make_path(const struct fake *machine, const char *path,
                       char full[PATH_MAX])
 {
     char *slash;
 
-    snprintf(full, PATH_MAX, "%s/%s", fake->folder, path);
+    snprintf(full, PATH_MAX, "%s/%s", machine->folder, path);
     for (slash = strchr(full, '/'); slash != NULL;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
@@ -111,37 +128,37 @@ static void make_path(const struct fake *fake, const char *path,
     }
 }
 
-void fake_write(const struct fake *fake, const char *path, const char *text)
+void fake_write(const struct fake *machine, const char *path, const char *text)
 {
     char full[PATH_MAX];
     FILE *file;
 
-    make_path(fake, path, full);
+    make_path(machine, path, full);
     file = fopen(full, "we");
     assert_non_null(file);
     assert_true(fputs(text, file) >= 0);
     assert_int_equal(0, fclose(file));
 }
 
-void fake_link(const struct fake *fake, const char *path, const char *target)
+void fake_link(const struct fake *machine, const char *path, const char *target)
 {
     char full[PATH_MAX];
 
-    make_path(fake, path, full);
+    make_path(machine, path, full);
     assert_int_equal(0, symlink(target, full));
 }
 
-void fake_folder(const struct fake *fake, const char *path)
+void fake_folder(const struct fake *machine, const char *path)
 {
     char full[PATH_MAX];
 
-    make_path(fake, path, full);
+    make_path(machine, path, full);
     assert_true(mkdir(full, 0755) == 0 || errno == EEXIST);
 }
 
-void fake_maps(const struct fake *fake, const char *text)
+void fake_maps(const struct fake *machine, const char *text)
 {
-    fake_write(fake, "proc/maps", text);
+    fake_write(machine, "proc/maps", text);
 }
 
 void fake_identify(const char *path, const struct peervma_file *file)
@@ -156,36 +173,36 @@ unsigned fake_identified(void)
     return identified;
 }
 
-void fake_drm_device(const struct fake *fake, const char *driver)
+void fake_drm_device(const struct fake *machine, const char *driver)
 {
     const char *device = "sys/devices/pci0000:00/0000:00:05.0";
     char path[PATH_MAX], target[PATH_MAX];
 
     snprintf(path, sizeof(path), "%s/drm/renderD128", device);
-    fake_folder(fake, path);
+    fake_folder(machine, path);
     snprintf(path, sizeof(path), "%s/drm/renderD128/device", device);
-    fake_link(fake, path, "../..");
+    fake_link(machine, path, "../..");
     snprintf(path, sizeof(path), "%s/drm/renderD128/dev", device);
-    fake_write(fake, path, "226:128\n");
+    fake_write(machine, path, "226:128\n");
     snprintf(path, sizeof(path), "sys/bus/pci/drivers/%s", driver);
-    fake_folder(fake, path);
+    fake_folder(machine, path);
     snprintf(path, sizeof(path), "%s/driver", device);
     snprintf(target, sizeof(target), "../../../bus/pci/drivers/%s", driver);
-    fake_link(fake, path, target);
+    fake_link(machine, path, target);
     snprintf(path, sizeof(path), "%s/numa_node", device);
-    fake_write(fake, path, "1\n");
+    fake_write(machine, path, "1\n");
     snprintf(path, sizeof(path), "%s/resource", device);
-    fake_write(fake, path,
+    fake_write(machine, path,
                "0x00000000fe000000 0x00000000fe000fff 0x0000000000040200\n"
                "0x0000000000000000 0x0000000000000000 0x0000000000000000\n"
                "0x00000000e0000000 0x00000000efffffff 0x000000000014220c\n"
                "0x000000000000c000 0x000000000000ffff 0x0000000000040101\n");
 
-    fake_link(fake, "sys/bus/pci/devices/0000:00:05.0",
+    fake_link(machine, "sys/bus/pci/devices/0000:00:05.0",
               "../../../devices/pci0000:00/0000:00:05.0");
-    fake_link(fake, "sys/dev/char/226:128",
+    fake_link(machine, "sys/dev/char/226:128",
               "../../devices/pci0000:00/0000:00:05.0/drm/renderD128");
-    fake_link(fake, "sys/class/drm/renderD128",
+    fake_link(machine, "sys/class/drm/renderD128",
               "../../devices/pci0000:00/0000:00:05.0/drm/renderD128");
     fake_identify("/dev/dri/renderD128", &(struct peervma_file){
                                              .mode = S_IFCHR | 0660,
@@ -194,24 +211,24 @@ void fake_drm_device(const struct fake *fake, const char *driver)
                                          });
 }
 
-int fake_dmabuf(const struct fake *fake, const char *perms, size_t size,
+int fake_dmabuf(const struct fake *machine, const char *perms, size_t size,
                 int open_flags, const char *range)
 {
     char path[64], link[64], line[128];
     struct stat st;
     int fd;
 
-    snprintf(path, sizeof(path), "%s/dmabuf", fake->folder);
-    fake_write(fake, "dmabuf", "");
+    snprintf(path, sizeof(path), "%s/dmabuf", machine->folder);
+    fake_write(machine, "dmabuf", "");
     assert_int_equal(0, truncate(path, (off_t)size));
     fd = open(path, open_flags | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(0, fstat(fd, &st));
 
     snprintf(link, sizeof(link), "proc/fd/%d", fd);
-    fake_link(fake, link, "../../dmabuf");
+    fake_link(machine, link, "../../dmabuf");
     snprintf(line, sizeof(line), "%s %s 0 %x:%x %llu /dmabuf:\n", range, perms,
              major(st.st_dev), minor(st.st_dev), (unsigned long long)st.st_ino);
-    fake_maps(fake, line);
+    fake_maps(machine, line);
     return fd;
 }

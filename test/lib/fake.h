@@ -18,16 +18,24 @@ struct fake {
     struct peervma_view view;
 };
 
-void fake_create(struct fake *fake_p);
-void fake_destroy(struct fake *fake);
+/* The one of the running test. */
+extern struct fake fake;
+
+/* Make it and remove it, where that is all of a test's fixture. */
+int fake_setup(void **state);
+int fake_teardown(void **state);
+
+void fake_create(struct fake *machine_p);
+void fake_destroy(struct fake *machine);
 
 /* Files and links are named from the fake's folder on; folders are made. */
-void fake_write(const struct fake *fake, const char *path, const char *text);
-void fake_link(const struct fake *fake, const char *path, const char *target);
-void fake_folder(const struct fake *fake, const char *path);
+void fake_write(const struct fake *machine, const char *path, const char *text);
+void fake_link(const struct fake *machine, const char *path,
+               const char *target);
+void fake_folder(const struct fake *machine, const char *path);
 
 /* The text of proc/maps. */
-void fake_maps(const struct fake *fake, const char *text);
+void fake_maps(const struct fake *machine, const char *text);
 
 /* What the fake view's identify() says of a path; it knows no others. */
 void fake_identify(const char *path, const struct peervma_file *file);
@@ -36,14 +44,14 @@ void fake_identify(const char *path, const struct peervma_file *file);
 unsigned fake_identified(void);
 
 /* A PCI device with a DRM render node 226:128 and NUMA node 1. */
-void fake_drm_device(const struct fake *fake, const char *driver);
+void fake_drm_device(const struct fake *machine, const char *driver);
 
 /*
  * A file that passes for a dma-buf of `size` bytes, mapped in `range` of maps
  * ("20000-24000") and nothing else. Returns its descriptor, for the caller to
  * close.
  */
-int fake_dmabuf(const struct fake *fake, const char *perms, size_t size,
+int fake_dmabuf(const struct fake *machine, const char *perms, size_t size,
                 int open_flags, const char *range);
 
 #endif

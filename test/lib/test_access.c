@@ -16,7 +16,6 @@
 
 #define BOTH (PEERVMA_ACCESS_READ | PEERVMA_ACCESS_WRITE)
 
-static struct fake fake;
 static peervma_context_t *context;
 static peervma_access_t access_now;
 

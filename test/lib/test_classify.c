@@ -15,22 +15,6 @@
 #include "fake.h"
 #include "sysfs.h"
 
-static struct fake fake;
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_create(&fake);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_destroy(&fake);
-    return 0;
-}
-
 static struct peervma_class classify(const char *path, uint64_t inode)
 {
     struct peervma_vma vma = {.start = 1, .end = 2, .inode = inode};
@@ -270,7 +254,8 @@ static void pci_addresses_are_read(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int main(void)
 {

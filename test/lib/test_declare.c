@@ -26,7 +26,6 @@
 #define SIZE 0x8000
 #define NODE_AT_20000 "20000-24000 rw-s 0 00:06 300 /dev/dri/renderD128\n"
 
-static struct fake fake;
 static peervma_context_t *context;
 static int dmabuf;
 

@@ -46,7 +46,6 @@ static struct {
     } objects[HANDLES];
 } drm;
 
-static struct fake fake;
 static peervma_context_t *context;
 static peervma_export_t export;
 static peervma_refusals_t refusals;

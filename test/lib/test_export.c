@@ -22,7 +22,6 @@
 #include "peervma.h"
 #include "provider.h"
 
-static struct fake fake;
 static peervma_context_t *context;
 static peervma_export_t export;
 static peervma_refusals_t refusals;

@@ -34,7 +34,6 @@
 #define BYTES_PER_REGION 200
 #define DESCRIPTORS 64
 
-static struct fake fake;
 static peervma_context_t *context;
 
 static int setup(void **state)

@@ -23,7 +23,6 @@
 #define DRM_LINE(range, offset) \
     range " rw-s " offset " 00:06 300  /dev/dri/renderD128\n"
 
-static struct fake fake;
 static peervma_context_t *asking, *notified;
 
 static int setup(void **state)

@@ -45,13 +45,12 @@ static const char text[] =
     "7000-8000 rw-p 00000000 00:00 0     [heap]\n"
     "9000-a000 rw-s 00000000 00:0e 5     /dmabuf:\n";
 
-static void walk(const struct fake *fake, uintptr_t start, uintptr_t end,
-                 struct list *list)
+static void walk(uintptr_t start, uintptr_t end, struct list *list)
 {
     struct peervma_maps maps;
 
     list->count = 0;
-    assert_int_equal(0, peervma_maps_open(&fake->view, &maps));
+    assert_int_equal(0, peervma_maps_open(&fake.view, &maps));
     assert_int_equal(-1, maps.fd); /* a file of text has no query */
     assert_int_equal(0, peervma_maps_walk(&maps, start, end, collect, list));
     peervma_maps_close(&maps);
@@ -60,27 +59,26 @@ static void walk(const struct fake *fake, uintptr_t start, uintptr_t end,
 static void files_in_the_range_are_met_in_order(void **state)
 {
     struct list *list = list_create();
-    struct fake fake;
 
     (void)state;
     fake_create(&fake);
     fake_maps(&fake, text);
 
-    walk(&fake, 0, UINTPTR_MAX, list);
+    walk(0, UINTPTR_MAX, list);
     assert_int_equal(3, list->count);
     assert_string_equal("/dev/one", list->vmas[0].path);
     assert_string_equal("/dev/two words (deleted)", list->vmas[1].path);
     assert_string_equal("/dmabuf:", list->vmas[2].path);
 
     /* A byte is enough; the bytes beside are not. */
-    walk(&fake, 0x2fff, 0x3000, list);
+    walk(0x2fff, 0x3000, list);
     assert_int_equal(1, list->count);
     assert_true(list->vmas[0].start == 0x2000);
-    walk(&fake, 0x2fff, 0x3001, list);
+    walk(0x2fff, 0x3001, list);
     assert_int_equal(2, list->count);
-    walk(&fake, 0x5000, 0x9000, list);
+    walk(0x5000, 0x9000, list);
     assert_int_equal(0, list->count);
-    walk(&fake, 0xa000, UINTPTR_MAX, list);
+    walk(0xa000, UINTPTR_MAX, list);
     assert_int_equal(0, list->count);
 
     fake_destroy(&fake);
@@ -91,7 +89,6 @@ static void the_callback_ends_the_walk(void **state)
 {
     struct list *list = list_create();
     struct peervma_maps maps;
-    struct fake fake;
 
     (void)state;
     fake_create(&fake);
@@ -110,7 +107,6 @@ static void text_that_is_not_of_maps_is_an_error(void **state)
 {
     struct list *list = list_create();
     struct peervma_maps maps;
-    struct fake fake;
 
     (void)state;
     fake_create(&fake);
@@ -128,7 +124,6 @@ static void lines_of_any_length_are_read(void **state)
 {
     struct list *list = list_create();
     char *maps_text, *p, path[256];
-    struct fake fake;
     int i, length;
 
     (void)state;
@@ -152,7 +147,7 @@ static void lines_of_any_length_are_read(void **state)
 
     fake_create(&fake);
     fake_maps(&fake, maps_text);
-    walk(&fake, 0, UINTPTR_MAX, list);
+    walk(0, UINTPTR_MAX, list);
     assert_int_equal(500, list->count);
     for (i = 0; i < 500; i++) {
         assert_true(list->vmas[i].start == (uintptr_t)(i + 1) << 12);

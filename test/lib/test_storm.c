@@ -33,7 +33,6 @@
 #define SLOT_PAGES 5
 #define MAPPED_PAGES (SLOT_PAGES - 1)
 
-static struct fake fake;
 static peervma_context_t *context;
 static int device;
 static char device_path[4096];

@@ -29,7 +29,6 @@
 #define DRIVER 1
 #define PLACE (9UL << 20)
 
-static struct fake fake;
 static peervma_context_t *context;
 static struct peervma_vma vma;
 static peervma_region_t region;

@@ -15,7 +15,6 @@
 
 #define RELEASE "6.12.5-test"
 
-static struct fake fake;
 static struct doctor doctor;
 
 static int setup(void **state)

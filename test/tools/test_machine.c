@@ -11,22 +11,6 @@
 #include "fake.h"
 #include "machine.h"
 
-static struct fake fake;
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_create(&fake);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_destroy(&fake);
-    return 0;
-}
-
 struct found {
     unsigned count;
     struct accelerator accelerator[4];
@@ -166,7 +150,8 @@ static void a_nic_that_is_not_there_is_not_capable(void **state)
     assert_true(nic_probe_dmabuf("no such NIC") < 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int main(void)
 {

@@ -15,22 +15,6 @@
 #define UCX "7f00-7f10 r-xp 0 08:01 5 /usr/lib/libucp.so.0.0.0\n"
 #define PLUGIN "7f20-7f30 r-xp 0 08:01 6 /usr/lib/p/libuct_peervma.so.0\n"
 
-static struct fake fake;
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_create(&fake);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_destroy(&fake);
-    return 0;
-}
-
 /* A process with these maps and this environment, and a good NIC if `nic`. */
 static struct outlook make(const char *maps, const char *environment,
                            const char *nic)
@@ -125,7 +109,8 @@ static void a_dmabuf_tells_its_exporter(void **state)
     assert_false(dmabuf_info_find(fake.view.proc, 12345, &info));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int main(void)
 {

@@ -30,7 +30,6 @@ static struct image {
     char texts[128];
 } image;
 
-static struct fake fake;
 static char path[64];
 
 static int setup(void **state)

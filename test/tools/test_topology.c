@@ -14,22 +14,6 @@
 #define BRIDGE "0000:00:01.0"
 #define SWITCH "0000:01:00.0"
 
-static struct fake fake;
-
-static int setup(void **state)
-{
-    (void)state;
-    fake_create(&fake);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    fake_destroy(&fake);
-    return 0;
-}
-
 /* A device at a path below sys/devices. */
 static void make_device(const char *path)
 {
@@ -191,7 +175,8 @@ static void what_is_no_pci_device_is_not_known(void **state)
     assert_int_equal(TOPOLOGY_UNKNOWN, look(pci(1, 0), pci(2, 0)).path);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) \
+    cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
 int main(void)
 {

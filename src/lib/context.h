@@ -13,6 +13,14 @@
 #include "view.h"
 #include "vma.h"
 
+/* A descriptor of the program's that is of a mapped dma-buf, found before. */
+struct peervma_known {
+    uint64_t generation; /* of the mapping; 0: none */
+    dev_t device;
+    ino_t inode;
+    int fd;
+};
+
 /*
  * What a forked child must not inherit: locks that a thread of the parent
  * holds, changes of the parent's mappings. The kernel wipes it there; zeroes
@@ -22,6 +30,7 @@ struct peervma_live {
     unsigned ready; /* the context looks at this process's mappings */
     pthread_mutex_t mutex;
     struct peervma_notify notify;
+    struct peervma_known known; /* under the mutex */
 };
 
 struct peervma_declaration;

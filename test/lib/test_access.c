@@ -2,10 +2,16 @@
 /* Accesses of the CPU, as far as they can be tried without a dma-buf. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dma-buf.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,9 +25,37 @@
 static peervma_context_t *context;
 static peervma_access_t access_now;
 
+/* The exporter: what it was told, of which file. */
+static struct {
+    bool answers; /* DMA_BUF_IOCTL_SYNC; no file of these tests does */
+    unsigned begins, ends;
+    struct stat of;
+} exporter;
+
+/* In place of libc's. */
+int ioctl(int fd, unsigned long request, ...)
+{
+    va_list args;
+    void *arg;
+
+    va_start(args, request);
+    arg = va_arg(args, void *);
+    va_end(args);
+    if (request != DMA_BUF_IOCTL_SYNC || !exporter.answers) {
+        return (int)syscall(SYS_ioctl, fd, request, arg);
+    }
+    if (((struct dma_buf_sync *)arg)->flags & DMA_BUF_SYNC_END) {
+        exporter.ends++;
+    } else {
+        exporter.begins++;
+    }
+    return fstat(fd, &exporter.of);
+}
+
 static int setup(void **state)
 {
     (void)state;
+    memset(&exporter, 0, sizeof(exporter));
     fake_create(&fake);
     fake_drm_device(&fake, "softaccel");
     assert_int_equal(0, peervma_context_open_view(0, &fake.view, &context));
@@ -100,6 +134,64 @@ static void a_dmabuf_that_nobody_holds_cannot_be_told(void **state)
     expect_untouched();
 }
 
+static void expect_told(int fd)
+{
+    unsigned begins = exporter.begins, ends = exporter.ends;
+    struct stat st;
+
+    assert_int_equal(0, begin(0x21000, 0x1000, BOTH));
+    assert_int_equal(begins + 1, exporter.begins);
+    assert_int_equal(0, peervma_access_end(&access_now));
+    assert_int_equal(ends + 1, exporter.ends);
+    assert_int_equal(0, fstat(fd, &st));
+    assert_true(st.st_ino == exporter.of.st_ino);
+}
+
+/* A notified context knows that the mapping is the same. */
+static void the_descriptor_is_looked_for_once(void **state)
+{
+    int fd = fake_dmabuf(&fake, "rw-s", 0x4000, O_RDWR, "20000-24000"), before;
+
+    (void)state;
+    peervma_context_close(context);
+    assert_int_equal(0, peervma_context_open_view(PEERVMA_CONTEXT_NOTIFIED,
+                                                  &fake.view, &context));
+    exporter.answers = true;
+    before = free_descriptor();
+    expect_told(fd);
+    fake_maps(&fake, "");
+    expect_told(fd);
+    expect_told(fd);
+    assert_int_equal(before, free_descriptor());
+    close(fd);
+}
+
+/* The number that was found is closed, or another file's by now. */
+static void a_descriptor_that_changed_is_looked_for_again(void **state)
+{
+    int fd = fake_dmabuf(&fake, "rw-s", 0x4000, O_RDWR, "20000-24000");
+    int other = open("/dev/null", O_RDWR | O_CLOEXEC), copy;
+    char link[64];
+
+    (void)state;
+    exporter.answers = true;
+    copy = fcntl(fd, F_DUPFD_CLOEXEC, 900);
+    assert_true(other >= 0 && copy >= 900);
+    expect_told(copy);
+    assert_int_equal(fd, dup2(other, fd));
+    assert_int_equal(-ENODEV, begin(0x21000, 1, BOTH));
+    assert_int_equal(1, exporter.begins);
+
+    snprintf(link, sizeof(link), "proc/fd/%d", copy);
+    fake_link(&fake, link, "../../dmabuf");
+    snprintf(link, sizeof(link), "%s/proc/fd/%d", fake.folder, fd);
+    assert_int_equal(0, unlink(link));
+    expect_told(copy);
+    close(copy);
+    close(other);
+    close(fd);
+}
+
 static void a_range_that_leaves_its_mapping_is_refused(void **state)
 {
     (void)state;
@@ -133,6 +225,8 @@ int main(void)
         TEST(a_drm_mapping_needs_nothing),
         TEST(what_the_exporter_answers_is_returned),
         TEST(a_dmabuf_that_nobody_holds_cannot_be_told),
+        TEST(the_descriptor_is_looked_for_once),
+        TEST(a_descriptor_that_changed_is_looked_for_again),
         TEST(a_range_that_leaves_its_mapping_is_refused),
         TEST(every_wrong_argument_is_refused),
     };

@@ -22,19 +22,19 @@ static uct_peervma_iface_t *to_iface(uct_ep_h ep)
  * ignores or dies of an error of a copy on a memory-type endpoint.
  */
 static void check_range(uct_peervma_iface_t *iface, const void *device,
-                        size_t length)
+                        size_t length, peervma_region_t *region_p)
 {
-    peervma_region_t region;
     int ret;
 
-    ret = peervma_region_lookup(iface->context, device, &region);
+    region_p->kind = PEERVMA_KIND_NONE;
+    ret = peervma_region_lookup(iface->context, device, region_p);
     if (ret == -ENOENT) {
         uct_peervma_explain_gone(device, length);
         abort();
     }
     if ((ret == 0) &&
-        (length > region.length - ((uintptr_t)device - region.base))) {
-        uct_peervma_explain_beyond(device, length, &region);
+        (length > region_p->length - ((uintptr_t)device - region_p->base))) {
+        uct_peervma_explain_beyond(device, length, region_p);
         abort();
     }
     if (uct_peervma_beyond_hit(device, length)) {
@@ -60,11 +60,14 @@ static void follow_run(uct_peervma_iface_t *iface, const void *device,
     }
 }
 
-static void before_copy(uct_ep_h ep, const void *device, size_t length)
+static void before_copy(uct_peervma_iface_t *iface, const void *device,
+                        size_t length, unsigned flags)
 {
-    uct_peervma_iface_t *iface = to_iface(ep);
+    peervma_region_t region;
 
-    check_range(iface, device, length);
+    check_range(iface, device, length, &region);
+    uct_peervma_sync_begin(&iface->sync, iface->context, &region, device,
+                           length, flags);
     follow_run(iface, device, length);
     uct_peervma_stat_add(UCT_PEERVMA_STAT_CPU_COPIED_BYTES, length);
 }
@@ -72,21 +75,25 @@ static void before_copy(uct_ep_h ep, const void *device, size_t length)
 static void put(uct_ep_h ep, const void *buffer, size_t length,
                 uint64_t remote_addr)
 {
+    uct_peervma_iface_t *iface = to_iface(ep);
     void *device = (void *)(uintptr_t)remote_addr;
 
     if (length > 0) {
-        before_copy(ep, device, length);
+        before_copy(iface, device, length, PEERVMA_ACCESS_WRITE);
         peervma_copy_to_device(device, buffer, length);
+        uct_peervma_sync_end(&iface->sync);
     }
 }
 
 static void get(uct_ep_h ep, void *buffer, size_t length, uint64_t remote_addr)
 {
+    uct_peervma_iface_t *iface = to_iface(ep);
     const void *device = (const void *)(uintptr_t)remote_addr;
 
     if (length > 0) {
-        before_copy(ep, device, length);
+        before_copy(iface, device, length, PEERVMA_ACCESS_READ);
         peervma_copy_from_device(buffer, device, length);
+        uct_peervma_sync_end(&iface->sync);
     }
 }
 

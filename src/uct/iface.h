@@ -10,6 +10,7 @@
 #include "abi/component.h"
 #include "abi/iface.h"
 #include "md.h"
+#include "sync.h"
 
 typedef struct {
     uct_base_iface_t super;
@@ -18,6 +19,7 @@ typedef struct {
     const uct_peervma_copy_speed_t *speed; /* the memory domain's */
     uintptr_t run_end; /* of the copies that follow each other */
     size_t run_length;
+    uct_peervma_sync_t sync;
 } uct_peervma_iface_t;
 
 ucs_status_t uct_peervma_iface_open(uct_md_h md, uct_worker_h worker,

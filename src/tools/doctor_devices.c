@@ -11,43 +11,18 @@
 #include "topology.h"
 
 #define MIB (UINT64_C(1) << 20)
-#define BARS 6
-
-/* The largest size, in bytes, that a BAR of this device could be made; 0: they
- * cannot be resized. The file has a bit N for 2^N MiB. */
-static uint64_t largest_possible_bar(const struct doctor *doctor,
-                                     const peervma_pci_t *pci)
-{
-    char path[PATH_MAX], text[32], name[PCI_TEXT];
-    uint64_t sizes, largest = 0;
-    int bar, bit;
-
-    for (bar = 0; bar < BARS; bar++) {
-        path_make(path, "%s/sys/bus/pci/devices/%s/resource%d_resize",
-                  doctor->root, machine_pci_text(pci, name), bar);
-        if (!read_line(path, text, sizeof(text))) {
-            continue;
-        }
-        sizes = strtoull(text, NULL, 16);
-        for (bit = 43; bit >= 0; bit--) {
-            if (sizes >> bit & 1) {
-                largest = MIB << bit > largest ? MIB << bit : largest;
-                break;
-            }
-        }
-    }
-    return largest;
-}
 
 static void tell_bar(struct doctor *doctor,
                      const struct accelerator *accelerator)
 {
     uint64_t now = accelerator->largest_bar, possible;
+    char sysfs[PATH_MAX];
 
     if (!accelerator->pci.valid || now == 0) {
         return;
     }
-    possible = largest_possible_bar(doctor, &accelerator->pci);
+    path_make(sysfs, "%s/sys", doctor->root);
+    possible = topology_largest_bar(sysfs, &accelerator->pci);
     if (possible > now) {
         doctor_find(doctor, DOCTOR_WARNING, accelerator->node,
                     "switch on Resizable BAR and Above 4G Decoding in the "

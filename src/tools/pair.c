@@ -8,17 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pair_why.h"
 #include "refusal.h"
 #include "test_buffer.h"
-#include "topology.h"
 
 /* A direction is repeated until this much time was spent in transfers. */
 #define ENOUGH_SECONDS 0.2
 #define MIN_ROUNDS 2
 #define MAX_ROUNDS 64
-
-/* Of Linux's own, which has no name in user space: ENOTSUPP. */
-#define KERNEL_ENOTSUPP 524
 
 struct pair {
     peervma_context_t *context;
@@ -59,52 +56,6 @@ static void say_not_exported(struct pair *pair, int error,
     }
     say_why(pair, "not exported: %s",
             text[0] != '\0' ? text : strerror(-error));
-}
-
-/* A driver that can, asks the exporter for addresses, which then refuses. */
-static void say_not_registered(struct pair *pair,
-                               const struct loopback_failure *failure)
-{
-    struct topology topology;
-    const char *obstacle;
-
-    switch (-failure->error) {
-    case ENOMEM:
-    case EAGAIN:
-        say_why(pair,
-                "not registered: %s: the NIC or the limit for locked "
-                "memory (ulimit -l)",
-                strerror(-failure->error));
-        return;
-    case EACCES:
-    case EPERM:
-        say_why(pair, "not registered: no permission for the NIC or for "
-                      "writing the dma-buf");
-        return;
-    case EOPNOTSUPP:
-    case EPROTONOSUPPORT:
-    case EINVAL:
-    case EREMOTEIO:
-    case KERNEL_ENOTSUPP:
-        break;
-    default:
-        say_why(pair, "not registered: %s", strerror(-failure->error));
-        return;
-    }
-    if (nic_probe_dmabuf(pair->nic->name) != 0) {
-        say_why(pair,
-                "no dma-buf in the NIC's driver (%s): mlx5, irdma, bnxt_re and "
-                "efa of a recent kernel have it",
-                pair->nic->driver[0] != '\0' ? pair->nic->driver : "?");
-        return;
-    }
-    topology_look("/sys", &pair->accelerator->pci, &pair->nic->pci, &topology);
-    obstacle = topology_obstacle(&topology);
-    say_why(pair, "no P2P path: driver %s refuses this NIC its memory (%s)%s%s",
-            pair->accelerator->driver,
-            failure->error == -KERNEL_ENOTSUPP ? "not supported"
-                                               : strerror(-failure->error),
-            obstacle != NULL ? ": " : "", obstacle != NULL ? obstacle : "");
 }
 
 /* Byte `i` of round `seed`: old bytes never pass for new ones. */
@@ -256,7 +207,8 @@ static void try_nic(struct pair *pair)
     if (loopback_register(loopback, pair->export.fd, pair->export.offset,
                           &failure) != 0) {
         pair->result->registration = PAIR_REFUSED;
-        say_not_registered(pair, &failure);
+        pair_why_not_registered("/sys", pair->accelerator, pair->nic,
+                                failure.error, pair->result->why, PAIR_WHY);
     } else {
         pair->result->registration = PAIR_REGISTERED;
         if (pair->depth == PAIR_TRANSFER) {
@@ -285,6 +237,7 @@ void pair_try(peervma_context_t *context, const struct accelerator *accelerator,
     ret = test_buffer_create(accelerator, size, &pair.buffer, &step);
     if (ret != 0) {
         test_buffer_explain(accelerator, ret, step, result_p->why, PAIR_WHY);
+        pair_why_small_bar("/sys", accelerator, result_p->why, PAIR_WHY);
         return;
     }
     pair.size = pair.buffer.size;
@@ -293,6 +246,7 @@ void pair_try(peervma_context_t *context, const struct accelerator *accelerator,
                                 &pair.export, &refusals);
     if (ret != 0) {
         say_not_exported(&pair, ret, &refusals);
+        pair_why_small_bar("/sys", accelerator, result_p->why, PAIR_WHY);
     } else {
         result_p->provider = pair.export.provider;
         if (depth > PAIR_EXPORT) {

@@ -21,6 +21,9 @@ struct lineage {
     char name[MAX_DEPTH][PCI_TEXT];
 };
 
+#define MIB (UINT64_C(1) << 20)
+#define BARS 6
+
 /* Configuration space, by the PCI Express specification. */
 #define CONFIG_BYTES 4096
 #define EXTENDED_FIRST 0x100
@@ -145,6 +148,29 @@ void topology_look(const char *sysfs, const peervma_pci_t *a,
     topology_p->acs_redirect = first > 0 || second > 0   ? 1
                                : first < 0 || second < 0 ? -1
                                                          : 0;
+}
+
+uint64_t topology_largest_bar(const char *sysfs, const peervma_pci_t *pci)
+{
+    char path[PATH_MAX], text[32], name[PCI_TEXT];
+    uint64_t sizes, largest = 0;
+    int bar, bit;
+
+    for (bar = 0; bar < BARS; bar++) {
+        path_make(path, "%s/bus/pci/devices/%s/resource%d_resize", sysfs,
+                  machine_pci_text(pci, name), bar);
+        if (!read_line(path, text, sizeof(text))) {
+            continue;
+        }
+        sizes = strtoull(text, NULL, 16);
+        for (bit = 43; bit >= 0; bit--) {
+            if (sizes >> bit & 1) {
+                largest = MIB << bit > largest ? MIB << bit : largest;
+                break;
+            }
+        }
+    }
+    return largest;
 }
 
 const char *topology_text(const struct topology *topology)

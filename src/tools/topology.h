@@ -7,6 +7,7 @@
 #define PEERVMA_TOOLS_TOPOLOGY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "peervma.h"
 
@@ -37,5 +38,11 @@ const char *topology_obstacle(const struct topology *topology);
 
 /* "below one bridge", ...; static. */
 const char *topology_text(const struct topology *topology);
+
+/*
+ * The largest size, in bytes, that a BAR of the device could be made; 0: they
+ * cannot be resized. (The file has a bit N for 2^N MiB.)
+ */
+uint64_t topology_largest_bar(const char *sysfs, const peervma_pci_t *pci);
 
 #endif

@@ -64,6 +64,16 @@ static const struct dma_buf_attach_ops *const importer_ops[] = {
 	[SOFTACCEL_IMPORTER_DEVICE] = &importer_peer_ops,
 };
 
+/*
+ * A device without a driver is taken for one that reaches 4 GiB. What stands in
+ * for its driver here reaches all, as those that do peer-to-peer.
+ */
+static void importer_reach(struct device *dev)
+{
+	if (!dev->driver && dma_set_mask(dev, DMA_BIT_MASK(64)))
+		dev_warn(dev, "reaches 4 GiB only\n");
+}
+
 /* Who attaches, with a reference. */
 static struct device *
 importer_device_get(const struct softaccel_importer_attach *args)
@@ -74,7 +84,10 @@ importer_device_get(const struct softaccel_importer_attach *args)
 		return get_device(importer_device.this_device);
 	pdev = pci_get_domain_bus_and_slot(0, args->device >> 8,
 					   args->device & 0xff);
-	return pdev ? &pdev->dev : NULL;
+	if (!pdev)
+		return NULL;
+	importer_reach(&pdev->dev);
+	return &pdev->dev;
 }
 
 static long importer_attach(struct importer *imp, void __user *arg)
@@ -110,6 +123,17 @@ static long importer_attach(struct importer *imp, void __user *arg)
 	return 0;
 }
 
+/*
+ * With CONFIG_DMABUF_DEBUG importers see no page as one that none can be: its
+ * bits inverted, or a table of the core's own.
+ */
+static bool importer_names_page(struct scatterlist *sg)
+{
+	unsigned long page = (unsigned long)sg_page(sg);
+
+	return page && !(IS_ENABLED(CONFIG_DMABUF_DEBUG) && page == ~0xffUL);
+}
+
 static void importer_describe(struct sg_table *sgt,
 			      struct softaccel_importer_map *args)
 {
@@ -121,7 +145,7 @@ static void importer_describe(struct sg_table *sgt,
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		if (sg_dma_address(sg) != args->address + args->length)
 			args->contiguous = 0;
-		if (sg_page(sg))
+		if (importer_names_page(sg))
 			args->pages = 1;
 		args->length += sg_dma_len(sg);
 	}

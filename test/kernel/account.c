@@ -24,12 +24,20 @@ unsigned long counter(const char *name)
     return strtoul(line, NULL, 10);
 }
 
+static void trace_undo(void *arg)
+{
+    rmdir(arg);
+}
+
 void trace_begin(const char *events)
 {
+    static char instance[] = INSTANCE;
+
     if (access(TRACING "/instances", F_OK) != 0)
         tap_check_equal(mount("tracefs", TRACING, "tracefs", 0, NULL), 0);
     if (mkdir(INSTANCE, 0700) != 0)
         tap_fail(__FILE__, __LINE__, "%s: %s", INSTANCE, strerror(errno));
+    tap_at_end(trace_undo, instance);
     write_line(INSTANCE "/set_event", events);
 }
 

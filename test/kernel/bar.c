@@ -70,6 +70,38 @@ bool bar_is_bound(const char *pci)
     return access(path, F_OK) == 0;
 }
 
+static void bound_undo(void *arg)
+{
+    if (bar_is_bound(arg))
+        bar_device_write(arg, "driver/unbind", arg);
+    if (strcmp(arg, bar_edu) == 0)
+        bar_device_write(arg, "driver_override", "\n");
+}
+
+void bar_unbind_at_end(char *pci)
+{
+    tap_at_end(bound_undo, pci);
+}
+
+static void removed_undo(void *arg)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), DEVICES "/%s", (const char *)arg);
+    if (access(path, F_OK) != 0)
+        bar_rescan();
+}
+
+void bar_rescan_at_end(char *pci)
+{
+    tap_at_end(removed_undo, pci);
+}
+
+void bar_rescan(void)
+{
+    write_line("/sys/bus/pci/rescan", "1");
+}
+
 void bar_begin(void)
 {
     find("0x1af4", "0x1110", bar_accel);
@@ -98,7 +130,7 @@ int bar_main(const tap_test_t *tests, unsigned count)
 
 void bar_policy(const char *policy)
 {
-    write_line("/sys/module/peervma/parameters/bar_export", policy);
+    setting_write("/sys/module/peervma/parameters/bar_export", policy);
 }
 
 uint64_t bar_address(const char *pci, int bar)

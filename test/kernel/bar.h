@@ -32,7 +32,17 @@ void bar_device_write(const char *pci, const char *file, const char *value);
 void bar_driver_write(const char *driver, const char *file, const char *value);
 bool bar_is_bound(const char *pci);
 
-/* Set the module's bar_export. */
+/*
+ * At the end of the running test, however it ends: bring a device back that was
+ * removed, and free one of its driver.
+ */
+void bar_rescan_at_end(char *pci);
+void bar_unbind_at_end(char *pci);
+
+/* Look for devices that were removed. */
+void bar_rescan(void);
+
+/* Set the module's bar_export; in a test, until it ends. */
 void bar_policy(const char *policy);
 
 /* Physical address of a BAR. */

@@ -37,7 +37,7 @@ int device_fd(void)
     static int fd = -1;
 
     if (fd < 0)
-        fd = open_checked("/dev/peervma", O_RDWR);
+        tap_keep(fd = open_checked("/dev/peervma", O_RDWR));
     return fd;
 }
 
@@ -217,6 +217,7 @@ int accel_fd(void)
         ret = softaccel_open(&fd);
         if (ret < 0)
             tap_fail(__FILE__, __LINE__, "softaccel: %s", strerror(-ret));
+        tap_keep(fd);
     }
     return fd;
 }
@@ -260,4 +261,37 @@ void write_line(const char *path, const char *line)
     if (written != (ssize_t)strlen(line))
         tap_fail(__FILE__, __LINE__, "%s: %s", path, strerror(errno));
     close(fd);
+}
+
+struct setting {
+    char path[96]; /* empty: free */
+    char before[64];
+};
+
+static struct setting settings[8];
+
+static void setting_restore(void *arg)
+{
+    struct setting *setting = arg;
+    char path[96];
+
+    memcpy(path, setting->path, sizeof(path));
+    setting->path[0] = '\0';
+    write_line(path, setting->before);
+}
+
+void setting_write(const char *path, const char *value)
+{
+    size_t i = 0;
+
+    while (i < tap_count(settings) && settings[i].path[0] != '\0' &&
+           strcmp(settings[i].path, path) != 0)
+        i++;
+    tap_check(i < tap_count(settings));
+    if (settings[i].path[0] == '\0') {
+        read_line(path, settings[i].before, sizeof(settings[i].before));
+        if (tap_at_end(setting_restore, &settings[i]))
+            snprintf(settings[i].path, sizeof(settings[i].path), "%s", path);
+    }
+    write_line(path, value);
 }

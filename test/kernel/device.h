@@ -77,4 +77,10 @@ uint64_t accel_memory_used(void);
 void read_line(const char *path, char *line, size_t size);
 void write_line(const char *path, const char *line);
 
+/*
+ * Write a value that the file shows when it is read; at the end of the running
+ * test, however it ends, what it showed before.
+ */
+void setting_write(const char *path, const char *value);
+
 #endif

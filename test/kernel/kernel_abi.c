@@ -146,17 +146,15 @@ static void test_info_limits(void)
          offsetof(struct peervma_info, max_exports_per_process)},
     };
     argument_t arg = {.info.size = sizeof(arg.info)};
-    char path[128], before[32];
+    char path[96];
     uint32_t told;
     size_t i;
 
     for (i = 0; i < tap_count(limits); i++) {
         snprintf(path, sizeof(path), "/sys/module/peervma/parameters/%s",
                  limits[i].parameter);
-        read_line(path, before, sizeof(before));
-        write_line(path, "77");
+        setting_write(path, "77");
         tap_check_equal(device_ioctl(PEERVMA_IOC_INFO, &arg), 0);
-        write_line(path, before);
         memcpy(&told, &arg.byte[limits[i].offset], sizeof(told));
         tap_check_equal(told, 77);
     }

@@ -207,17 +207,14 @@ static void test_limit(void)
 {
     const char *limit = "/sys/module/peervma/parameters/max_exports_per_user";
     uint8_t *map = accel_map(1);
-    char before[32];
     int fds[2];
 
-    read_line(limit, before, sizeof(before));
-    write_line(limit, "2");
+    setting_write(limit, "2");
     fds[0] = bar_export(map, page);
     fds[1] = bar_export(map, page);
     export_refused(map, page, EDQUOT, PEERVMA_REASON_LIMIT);
     close(fds[0]);
     fds[0] = bar_export(map, page);
-    write_line(limit, before);
     close(fds[0]);
     close(fds[1]);
     munmap(map, page);

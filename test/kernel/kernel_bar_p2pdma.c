@@ -129,12 +129,20 @@ static void test_munmap(void)
     close(fd);
 }
 
+static void unbind_undo(void *arg)
+{
+    (void)arg;
+    if (!bar_is_bound(pci))
+        bar_driver_write(DRIVER, "bind", pci);
+}
+
 static void test_unbind(void)
 {
     uint8_t *map = allocate(4);
     int fd = bar_export(map, 4 * page);
     int importer = importer_hold(fd, pci);
 
+    tap_at_end(unbind_undo, NULL);
     bar_driver_write(DRIVER, "unbind", pci);
     tap_check_equal(importer_call(importer, SOFTACCEL_IMPORTER_HELD, NULL), 0);
     bar_check_revoked(fd);

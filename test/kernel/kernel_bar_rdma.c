@@ -176,13 +176,14 @@ static void test_remove_in_writes(void)
     for (i = 0; i < FLOOD; i++)
         endpoint_post(&near, IBV_WR_RDMA_WRITE, in_host(0, 4),
                       in_target(&target, EDU_INVERT, 4));
+    bar_rescan_at_end(bar_edu);
     bar_device_write(bar_edu, "remove", "1");
     for (i = 0; i < FLOOD; i++)
         endpoint_wait(&near);
     tap_check(endpoint_transfer(&near, IBV_WR_RDMA_WRITE, in_host(0, 4),
                                 in_target(&target, EDU_INVERT, 4)) !=
               IBV_WC_SUCCESS);
-    write_line("/sys/bus/pci/rescan", "1");
+    bar_rescan();
     target_destroy(&target);
 }
 

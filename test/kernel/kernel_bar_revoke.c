@@ -304,6 +304,7 @@ static void test_bind(void)
     struct shared s = share();
 
     close(s.vmapped);
+    bar_unbind_at_end(bar_accel);
     bar_driver_write("softaccel", "bind", bar_accel);
     tap_check_equal(importer_call(s.held, SOFTACCEL_IMPORTER_HELD, NULL), 0);
     bar_check_revoked(s.fd);
@@ -319,11 +320,6 @@ static void edu_remove(void)
     bar_device_write(bar_edu, "remove", "1");
 }
 
-static void edu_rescan(void)
-{
-    write_line("/sys/bus/pci/rescan", "1");
-}
-
 static void test_remove(void)
 {
     uint8_t *map = bar_map(bar_edu, "resource0", 0, page);
@@ -331,11 +327,12 @@ static void test_remove(void)
     int fd = bar_export(map, page);
     int importer = importer_hold(fd, bar_edu);
 
+    bar_rescan_at_end(bar_edu);
     edu_remove();
     tap_check_equal(importer_call(importer, SOFTACCEL_IMPORTER_HELD, NULL), 0);
     bar_check_revoked(fd);
     export_refused(map, page, ESTALE, PEERVMA_REASON_REVOKED);
-    edu_rescan();
+    bar_rescan();
     /* The same device at the same place, but not the one that was mapped. */
     bar_check_revoked(fd);
     export_refused(map, page, ESTALE, PEERVMA_REASON_REVOKED);
@@ -355,6 +352,7 @@ static void test_remove_waits(void)
     pid_t pid = fork();
 
     tap_check(pid >= 0);
+    bar_rescan_at_end(bar_edu);
     if (pid == 0) {
         close(importer);
         edu_remove();
@@ -368,7 +366,7 @@ static void test_remove_waits(void)
     close(importer);
     tap_check_equal(waitpid(pid, &status, 0), pid);
     tap_check_equal(status, 0);
-    edu_rescan();
+    bar_rescan();
     close(fd);
     munmap(map, page);
 }
@@ -390,16 +388,23 @@ static void power_check(const char *expected)
 static void test_runtime_suspend(void)
 {
     uint8_t *map = bar_map(bar_edu, "resource0", 0, page);
+    char path[96];
     int fd;
 
-    bar_device_write(bar_edu, "power/control", "auto");
+    snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/power/control",
+             bar_edu);
+    setting_write(path, "auto");
     power_check("suspended");
     fd = bar_export(map, page);
     power_check("active");
     munmap(map, page);
     power_check("suspended");
-    bar_device_write(bar_edu, "power/control", "on");
     close(fd);
+}
+
+static void pm_test_undo(void *arg)
+{
+    write_line(arg, "none");
 }
 
 /* As deep as it goes without hardware: all is told, and processes frozen. */
@@ -407,10 +412,12 @@ static void test_sleep(void)
 {
     struct shared s = share();
 
+    static char pm_test[] = "/sys/power/pm_test";
+
     close(s.vmapped);
-    write_line("/sys/power/pm_test", "freezer");
+    tap_at_end(pm_test_undo, pm_test);
+    write_line(pm_test, "freezer");
     write_line("/sys/power/state", "freeze");
-    write_line("/sys/power/pm_test", "none");
     bar_check_revoked(s.fd);
     importer_wait_told(s.held);
     close(bar_export(s.map, s.length));

@@ -19,6 +19,7 @@
 
 static void bind(void)
 {
+    bar_unbind_at_end(bar_edu);
     bar_device_write(bar_edu, "driver_override", DRIVER);
     bar_driver_write(DRIVER, "bind", bar_edu);
 }
@@ -174,8 +175,6 @@ int main(void)
     bar_begin();
     bar_policy("unbound");
     ret = tap_main(tests, tap_count(tests));
-    if (bar_is_bound(bar_edu))
-        unbind();
     bar_end();
     return ret;
 }

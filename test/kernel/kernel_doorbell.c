@@ -36,8 +36,15 @@ static int consent_remove(void)
     return syscall(SYS_delete_module, CONSENT, O_NONBLOCK) == 0 ? 0 : -errno;
 }
 
+static void withdrawal_undo(void *arg)
+{
+    (void)arg;
+    consent_give();
+}
+
 static void consent_withdraw(void)
 {
+    tap_at_end(withdrawal_undo, NULL);
     tap_check_equal(consent_remove(), 0);
 }
 
@@ -185,6 +192,7 @@ static void test_withdrawn_at_any_moment(void)
     unsigned i, busy = 0;
     bool went_on = true;
 
+    tap_at_end(withdrawal_undo, NULL);
     for (i = 0; i < 2; i++)
         tap_check_equal(
             pthread_create(&threads[i], NULL, export_on, &doorbells), 0);
@@ -227,29 +235,42 @@ static bool raises_sigbus(volatile uint64_t *at)
     return raised;
 }
 
+/* Takes the accelerator's PCI address. */
+static void bind_undo(void *arg)
+{
+    char path[96];
+
+    snprintf(path, sizeof(path), DRIVER "%s", (const char *)arg);
+    if (access(path, F_OK) != 0)
+        write_line(DRIVER "bind", arg);
+}
+
 static void test_unbound(void)
 {
+    static char pci[16];
     softaccel_doorbells_t doorbells;
     int file, fd;
     void *map;
     glob_t device;
 
     tap_check_equal(glob(DRIVER "*:*", 0, NULL, &device), 0);
+    snprintf(pci, sizeof(pci), "%.15s", strrchr(device.gl_pathv[0], '/') + 1);
+    globfree(&device);
+    tap_at_end(bind_undo, pci);
     tap_check_equal(softaccel_open(&file), 0);
     tap_check_equal(softaccel_doorbells_create(file, &doorbells), 0);
     fd = export_ok(doorbells.ptr, page, 0, doorbells.size);
     map = map_shared(fd, 0, page);
-    write_line(DRIVER "unbind", strrchr(device.gl_pathv[0], '/') + 1);
+    write_line(DRIVER "unbind", pci);
     export_refused(doorbells.ptr, page, ESTALE, PEERVMA_REASON_REVOKED);
     tap_check(raises_sigbus(map));
-    write_line(DRIVER "bind", strrchr(device.gl_pathv[0], '/') + 1);
+    write_line(DRIVER "bind", pci);
     export_refused(doorbells.ptr, page, ESTALE, PEERVMA_REASON_REVOKED);
     tap_check(raises_sigbus(map));
     munmap(map, page);
     close(fd);
     softaccel_doorbells_destroy(&doorbells);
     close(file);
-    globfree(&device);
 }
 
 static const tap_test_t tests[] = {

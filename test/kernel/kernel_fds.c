@@ -101,19 +101,16 @@ static void test_no_file_left(void)
 {
     const char *limit = "/proc/sys/fs/file-max";
     softaccel_buffer_t buffer = accel_create(page);
-    char before[32];
     int status;
     pid_t pid;
 
     (void)device_fd();
-    read_line(limit, before, sizeof(before));
-    write_line(limit, "1");
+    setting_write(limit, "1");
     pid = fork();
     if (pid == 0)
         _exit(child_export(buffer.ptr));
-    waitpid(pid, &status, 0);
-    write_line(limit, before);
     tap_check(pid > 0);
+    tap_check_equal(waitpid(pid, &status, 0), pid);
     tap_check_equal(status, 0);
     close(export_ok(buffer.ptr, page, 0, page));
     accel_destroy(&buffer);

@@ -32,22 +32,26 @@ static void pci_find(void)
     tap_check(pci[0] != '\0');
 }
 
-static void unbind(void)
-{
-    write_line(DRIVER "/unbind", pci);
-}
-
 static void bind_again(void)
 {
     write_line(DRIVER "/bind", pci);
 }
 
-static bool is_bound(void)
+/* Others need it, also after a test that failed. */
+static void unbind_undo(void *arg)
 {
     char path[96];
 
+    (void)arg;
     snprintf(path, sizeof(path), DRIVER "/%s", pci);
-    return access(path, F_OK) == 0;
+    if (access(path, F_OK) != 0)
+        bind_again();
+}
+
+static void unbind(void)
+{
+    tap_at_end(unbind_undo, NULL);
+    write_line(DRIVER "/unbind", pci);
 }
 
 /* A buffer of a file of its own: after unbinding that is good for nothing. */
@@ -149,12 +153,6 @@ static const tap_test_t tests[] = {
 
 int main(void)
 {
-    int ret;
-
     pci_find();
-    ret = tap_main(tests, tap_count(tests));
-    /* Other programs need it, also after a test that failed. */
-    if (!is_bound())
-        bind_again();
-    return ret;
+    return tap_main(tests, tap_count(tests));
 }

@@ -22,12 +22,11 @@
 #define NOBODY 65534
 
 static uint8_t *map; /* a page of the accelerator's BAR */
-static char in_all[32], per_user[32], per_process[32];
 
 static void limits_set(const char *all, const char *user)
 {
-    write_line(IN_ALL, all);
-    write_line(PER_USER, user);
+    setting_write(IN_ALL, all);
+    setting_write(PER_USER, user);
 }
 
 static struct peervma_info info_now(void)
@@ -40,26 +39,15 @@ static struct peervma_info info_now(void)
 
 static void test_begin(void)
 {
-    read_line(IN_ALL, in_all, sizeof(in_all));
-    read_line(PER_USER, per_user, sizeof(per_user));
-    read_line(PER_PROCESS, per_process, sizeof(per_process));
     bar_policy("unbound");
     map = bar_map(bar_accel, "resource2_wc", 0, page);
     tap_check_equal(counter("statistics/held"), 0);
 }
 
-static void limits_restore(void)
-{
-    limits_set(in_all, per_user);
-    write_line(PER_PROCESS, per_process);
-}
-
 static void test_end(void)
 {
-    limits_restore();
     tap_check_equal(counter("statistics/held"), 0);
     munmap(map, page);
-    bar_policy("off");
 }
 
 /* As nobody: one export and not two, counted for him. */
@@ -203,7 +191,7 @@ static void test_per_process(void)
     int fd;
 
     test_begin();
-    write_line(PER_PROCESS, "1");
+    setting_write(PER_PROCESS, "1");
     tap_check_equal(info_now().max_exports_per_process, 1);
     fd = bar_export(map, page);
     tap_check_equal(info_now().process_exports, 1);
@@ -235,7 +223,7 @@ static void test_inherited(void)
     int fd;
 
     test_begin();
-    write_line(PER_PROCESS, "1");
+    setting_write(PER_PROCESS, "1");
     fd = bar_export(map, page);
     check_child(inherited_error);
     tap_check_equal(info_now().process_exports, 1);
@@ -266,7 +254,7 @@ static void test_exporter_gone(void)
     int tries;
 
     test_begin();
-    write_line(PER_PROCESS, "1");
+    setting_write(PER_PROCESS, "1");
     tap_check_equal(pipe2(orphan_pipes, O_CLOEXEC), 0);
     check_child(orphan_error);
     tap_check_equal(counter("statistics/held"), 1);
@@ -401,8 +389,6 @@ int main(int argc, char **argv)
     bar_begin();
     (void)device_fd();
     ret = tap_main(tests, tap_count(tests));
-    if (in_all[0] != '\0')
-        limits_restore();
     bar_end();
     return ret;
 }

@@ -137,14 +137,11 @@ static void test_hugetlb(void)
 {
     const size_t length = 2 << 20;
     const char *pool = "/proc/sys/vm/nr_hugepages";
-    char before[32];
     void *map;
 
-    read_line(pool, before, sizeof(before));
-    write_line(pool, "1");
+    setting_write(pool, "1");
     map = mmap(NULL, length, PROT_READ | PROT_WRITE,
                MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-    write_line(pool, before);
     tap_check(map != MAP_FAILED);
     check_not_device(map, length);
     check_not_device((char *)map + page, page);
@@ -157,14 +154,11 @@ static void test_hugetlb_file(void)
     const size_t length = 2 << 20;
     const char *pool = "/proc/sys/vm/nr_hugepages";
     int fd = memfd_create("test", MFD_CLOEXEC | MFD_HUGETLB);
-    char before[32];
     void *map;
 
     tap_check(fd >= 0);
-    read_line(pool, before, sizeof(before));
-    write_line(pool, "1");
+    setting_write(pool, "1");
     map = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    write_line(pool, before);
     tap_check(map != MAP_FAILED);
     check_not_device(map, length);
     munmap(map, length);

@@ -59,8 +59,9 @@ static void part_drop(struct part *part)
 }
 
 /* Whatever became of a test: the next one, and vfio-pci, want all back. */
-static void end(void)
+static void end(void *arg)
 {
+    (void)arg;
     peervma_context_close(context);
     context = NULL;
     drop(&held[1]);
@@ -117,7 +118,7 @@ static void begin(void)
                  FEATURE_DMA_BUF,
     };
 
-    end();
+    tap_at_end(end, NULL);
     container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
     tap_check(container >= 0);
     accel.pci = bar_accel;
@@ -367,7 +368,6 @@ int main(void)
     vfio_bind(bar_accel);
     vfio_bind(bar_edu);
     ret = tap_main(tests, tap_count(tests));
-    end();
     vfio_unbind(bar_edu);
     vfio_unbind(bar_accel);
     bar_end();

@@ -39,14 +39,15 @@ struct peervma_driver {
 static LIST_HEAD(peervma_drivers);
 static DEFINE_MUTEX(peervma_drivers_lock);
 
-/* Fails when the driver is being unregistered or its module unloaded. */
+/*
+ * Fails when the driver is being unregistered or its module unloaded. Its ops
+ * may be gone until it is counted: only @driver itself waits for RCU.
+ */
 static bool peervma_driver_get(struct peervma_driver *driver)
 {
-	struct module *owner = driver->ops->owner;
-
 	if (!refcount_inc_not_zero(&driver->users))
 		return false;
-	if (try_module_get(owner))
+	if (try_module_get(driver->ops->owner))
 		return true;
 	if (refcount_dec_and_test(&driver->users))
 		complete(&driver->unused);

@@ -41,6 +41,8 @@ enum peervma_bar_source {
  * @pages: p2pdma memory's pages; reservation lock once published
  * @pinned: how many of them are
  * @entry: in the list of all of them, or empty; the list's mutex
+ * @revokers: how many are taking it back by the list, and keep it; the list's
+ *	mutex
  * @quiet: @stopped, and there are no @users any more; the list's mutex
  * @lock: innermost, for it is taken in MMU notifiers
  * @published: it was given out; under @lock
@@ -64,6 +66,7 @@ struct peervma_bar {
 	struct page **pages;
 	unsigned long pinned;
 	struct list_head entry;
+	unsigned int revokers;
 	bool quiet;
 	spinlock_t lock; /* published, revoked, the notifier's sequence */
 	bool published;

@@ -167,13 +167,16 @@ bool peervma_bar_publish(struct peervma_bar *bar, unsigned long seq)
  * peervma_bar_forget() - the dma-buf has no reference any more
  * @bar: in whatever state
  *
- * Context: Process context, without a reservation lock: waits for the work item.
+ * Context: Process context, without a reservation lock: waits for the work item
+ *	and for who takes it back meanwhile.
  */
 void peervma_bar_forget(struct peervma_bar *bar)
 {
 	mutex_lock(&peervma_bars_lock);
 	list_del_init(&bar->entry);
 	mutex_unlock(&peervma_bars_lock);
+	/* Pairs with the release in peervma_bar_revoked(). */
+	wait_event(peervma_bar_idle, !smp_load_acquire(&bar->revokers));
 	if (bar->watched)
 		mmu_interval_notifier_remove(&bar->notifier);
 	cancel_work_sync(&bar->stop);
@@ -200,8 +203,9 @@ typedef bool (*peervma_bar_match)(struct peervma_bar *bar,
 				  struct pci_dev *pdev);
 
 /*
- * The next that matches and may have users, with a reference to its dma-buf.
- * One whose last reference is gone has no users.
+ * The next that matches and may have users, for peervma_bar_revoked(). The
+ * dma-buf's file cannot keep it, for that is gone before the dma-buf is: a path
+ * that leads to it, as of an O_PATH descriptor, keeps the dma-buf without.
  */
 static struct peervma_bar *peervma_bar_next(peervma_bar_match match,
 					    struct pci_dev *pdev)
@@ -210,10 +214,10 @@ static struct peervma_bar *peervma_bar_next(peervma_bar_match match,
 
 	mutex_lock(&peervma_bars_lock);
 	list_for_each_entry(bar, &peervma_bars, entry) {
-		if (bar->quiet || !match(bar, pdev) ||
-		    !get_file_active(&bar->dmabuf->file))
+		if (bar->quiet || !match(bar, pdev))
 			continue;
 		found = bar;
+		bar->revokers++;
 		break;
 	}
 	mutex_unlock(&peervma_bars_lock);
@@ -228,9 +232,17 @@ static void peervma_bar_wait(struct peervma_bar *bar)
 			 "an importer of its BAR does not let go, waiting\n");
 		wait_event(peervma_bar_idle, !READ_ONCE(bar->users));
 	}
+}
+
+/* It is quiet, and may be gone when this returns. */
+static void peervma_bar_revoked(struct peervma_bar *bar)
+{
 	mutex_lock(&peervma_bars_lock);
 	bar->quiet = true;
+	/* Pairs with the acquire in peervma_bar_forget(). */
+	smp_store_release(&bar->revokers, bar->revokers - 1);
 	mutex_unlock(&peervma_bars_lock);
+	wake_up_all(&peervma_bar_idle);
 }
 
 /* No lock is held over the wait: whom it waits for may need them. */
@@ -243,7 +255,7 @@ static void peervma_bars_revoke(peervma_bar_match match, struct pci_dev *pdev,
 		peervma_bar_forbid(bar, cause);
 		peervma_bar_stop(bar);
 		peervma_bar_wait(bar);
-		dma_buf_put(bar->dmabuf);
+		peervma_bar_revoked(bar);
 	}
 }
 

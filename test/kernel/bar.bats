@@ -24,6 +24,12 @@ teardown_file() {
     tap_on 0 kernel_bar_revoke
 }
 
+@test "system sleep takes BARs back" {
+    on 0 grep -qw freeze /sys/power/state && on 0 test -e /sys/power/pm_test ||
+        skip "the node's kernel cannot sleep"
+    tap_on 0 kernel_bar_sleep
+}
+
 @test "RDMA reaches BARs, until they are taken back" {
     tap_on 0 kernel_bar_rdma
 }
@@ -33,7 +39,8 @@ teardown_file() {
         skip "the node has no uio_pci_generic"
     on 0 modprobe uio_pci_generic
     tap_on 0 kernel_bar_uio
-    on 0 modprobe -r uio_pci_generic
+    # The debug kernel has it built in.
+    on 0 modprobe -rq uio_pci_generic || true
 }
 
 @test "p2pdma memory is exported and taken back" {
@@ -48,6 +55,7 @@ teardown_file() {
 }
 
 @test "an export keeps the module" {
+    # shellcheck disable=SC2154 # of node.bash
     run on 0 "$programs/kernel_bar_hold" rmmod peervma
     [ "$status" -ne 0 ]
     [[ $output == *"in use"* ]]

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -206,6 +207,34 @@ unsigned fds_used(void)
     tap_check(lowest_free >= 0);
     close(lowest_free);
     return count * 1000000 + (unsigned)lowest_free;
+}
+
+static void slab_shrink(void)
+{
+    glob_t caches;
+    size_t i;
+
+    tap_check_equal(glob("/sys/kernel/slab/*/shrink", 0, NULL, &caches), 0);
+    for (i = 0; i < caches.gl_pathc; i++)
+        write_line(caches.gl_pathv[i], "1");
+    globfree(&caches);
+}
+
+long slab_kib(void)
+{
+    char line[128];
+    long kib = 0;
+    FILE *file;
+
+    slab_shrink();
+    file = fopen("/proc/meminfo", "re");
+    tap_check(file != NULL);
+    while (kib == 0 && fgets(line, sizeof(line), file) != NULL)
+        if (sscanf(line, "SUnreclaim: %ld", &kib) != 1)
+            kib = 0;
+    fclose(file);
+    tap_check(kib > 0);
+    return kib;
 }
 
 int accel_fd(void)

@@ -67,6 +67,12 @@ void check_same_dmabuf(int fd, int other_fd);
  */
 unsigned fds_used(void);
 
+/*
+ * Kernel memory that is not to be had back, in KiB. What is freed but kept by
+ * the allocator, or by KASAN, is not counted.
+ */
+long slab_kib(void);
+
 /* The simulated accelerator, opened once, and a buffer in its memory. */
 int accel_fd(void);
 softaccel_buffer_t accel_create(size_t size);

@@ -116,23 +116,6 @@ static void test_no_file_left(void)
     accel_destroy(&buffer);
 }
 
-/* Kernel memory that is not to be had back, in KiB. */
-static long slab_kib(void)
-{
-    char line[128];
-    long kib = -1;
-    FILE *file;
-
-    file = fopen("/proc/meminfo", "re");
-    tap_check(file != NULL);
-    while (fgets(line, sizeof(line), file) != NULL)
-        if (sscanf(line, "SUnreclaim: %ld", &kib) == 1)
-            break;
-    fclose(file);
-    tap_check(kib > 0);
-    return kib;
-}
-
 /* The object exported anew each time, as no one else holds its dma-buf. */
 static void export_new(void)
 {

@@ -319,7 +319,7 @@ static stock_t stock_take(void)
     stock.fds = fds_used();
     stock.dmabufs = file_number("/sys/kernel/debug/dma_buf/bufinfo", "Total ");
     stock.references = file_number("/sys/module/peervma/refcnt", "");
-    stock.slab_kib = file_number("/proc/meminfo", "SUnreclaim:");
+    stock.slab_kib = slab_kib();
     return stock;
 }
 

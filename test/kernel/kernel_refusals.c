@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -255,21 +256,80 @@ static void test_read_only_file(void)
     munmap(map, page);
 }
 
+/* The old BIOS area: the first MiB is not forbidden to map. */
+static void *no_exporters_map(int prot, int flags)
+{
+    int fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
+    void *map = mmap(NULL, page, prot, flags, fd, 0xf0000);
+
+    tap_check(map != MAP_FAILED);
+    close(fd);
+    return map;
+}
+
 /* Device memory all right, but nobody who could export it. */
 static void test_no_exporter(void)
 {
-    int fd = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
+    void *map = no_exporters_map(PROT_READ | PROT_WRITE, MAP_SHARED);
     struct peervma_query query;
-    void *map;
 
-    /* The old BIOS area: the first MiB is not forbidden to map. */
-    tap_check(fd >= 0);
-    map = map_shared(fd, 0xf0000, page);
-    close(fd);
     export_refused(map, page, EOPNOTSUPP, PEERVMA_REASON_NO_EXPORTER);
     query = query_ok(map);
     tap_check_equal(query.kind, PEERVMA_VMA_OTHER);
     tap_check_equal(query.reason, PEERVMA_REASON_NO_EXPORTER);
+    munmap(map, page);
+}
+
+/* The caller's arguments, the range, the mapping's rights, the exporter. */
+static void test_order(void)
+{
+    uint8_t *ordinary = map_anonymous(page);
+    uint8_t *none = no_exporters_map(PROT_READ | PROT_WRITE, MAP_SHARED);
+    struct peervma_export *unwritable = map_anonymous(page);
+
+    export_refused((void *)UINTPTR_MAX, page, EINVAL, 0);
+    export_refused(ordinary, 2 * page, ERANGE, PEERVMA_REASON_CROSSES_VMA);
+    export_refused(none, 2 * page, ERANGE, PEERVMA_REASON_CROSSES_VMA);
+    tap_check_equal(mprotect(none, page, PROT_READ), 0);
+    export_refused(none, page, EACCES, PEERVMA_REASON_READ_ONLY);
+    munmap(none, page);
+    none = no_exporters_map(PROT_READ, MAP_PRIVATE);
+    export_refused(none, page, EPERM, PEERVMA_REASON_PRIVATE);
+    *unwritable = (struct peervma_export){
+        .size = sizeof(*unwritable),
+        .flags = 1,
+        .addr = (uintptr_t)none,
+        .length = page,
+    };
+    tap_check_equal(mprotect(unwritable, page, PROT_READ), 0);
+    tap_check_equal(device_ioctl(PEERVMA_IOC_EXPORT, unwritable), -EFAULT);
+    munmap(unwritable, page);
+    munmap(none, page);
+    munmap(ordinary, page);
+}
+
+static void limit_undo(void *arg)
+{
+    tap_check_equal(setrlimit(RLIMIT_NOFILE, arg), 0);
+}
+
+/* The mapping's causes come before EMFILE. */
+static void test_order_no_descriptor(void)
+{
+    static struct rlimit before;
+    void *none = no_exporters_map(PROT_READ | PROT_WRITE, MAP_SHARED);
+    uint8_t *map = dmabuf_map(page);
+    struct rlimit limit;
+
+    (void)device_fd();
+    tap_check_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    limit = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    tap_at_end(limit_undo, &before);
+    tap_check_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    export_refused(none, page, EOPNOTSUPP, PEERVMA_REASON_NO_EXPORTER);
+    export_refused(map, page, EMFILE, PEERVMA_REASON_NONE);
+    limit_undo(&before);
+    munmap(none, page);
     munmap(map, page);
 }
 
@@ -419,6 +479,10 @@ static const tap_test_t tests[] = {
     {"a shared mapping of a file open for reading is EACCES, not as private",
      test_read_only_file},
     {"device memory that no exporter knows is EOPNOTSUPP", test_no_exporter},
+    {"of several causes the caller's come first, then range and rights",
+     test_order},
+    {"without a descriptor the mapping's causes come before EMFILE",
+     test_order_no_descriptor},
     {"another process's address is ENXIO through the same descriptor",
      test_other_process},
     {"another user's memory is ENXIO through a descriptor that he passed",

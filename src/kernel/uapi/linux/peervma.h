@@ -10,20 +10,23 @@
  * part alone. Flags must be zero. Fields marked "out" are not read; they are
  * written also on a refusal.
  *
- * Errors, one per cause, in the order in which they are looked for:
+ * Errors, one per cause. Where several apply, it is the first of them, but for
+ * those that are marked:
  *
  *	ENOTTY		no such ioctl
- *	EFAULT		the structure cannot be read or written
+ *	EFAULT		the structure cannot be read; or it cannot be written,
+ *			which comes after E2BIG and EINVAL for the size, and
+ *			before all else
+ *	E2BIG		the structure has non-zero fields that this kernel does
+ *			not know, or is longer than a page
  *	EINVAL		size is below that of the structure's first version
  *			(PEERVMA_*_SIZE_VER0); a flag is set; EXPORT: zero
  *			length; addr or length not page aligned
- *	E2BIG		the structure has non-zero fields that this kernel does
- *			not know, or is longer than a page
  *	EOVERFLOW	addr + length wraps, or lies beyond user addresses
  *	ENXIO		nothing is mapped at addr (PEERVMA_REASON_UNMAPPED)
  *	ERANGE		EXPORT: the range leaves its VMA, or it or the VMA is
- *			longer than the object (PEERVMA_REASON_CROSSES_VMA,
- *			_BEYOND_OBJECT)
+ *			longer than the object (PEERVMA_REASON_CROSSES_VMA;
+ *			_BEYOND_OBJECT, which comes after EACCES)
  *	ENODEV		mapped, but not device memory: anonymous, file or
  *			hugetlb memory (PEERVMA_REASON_NOT_DEVICE)
  *	EPERM		EXPORT: the mapping is private (PEERVMA_REASON_PRIVATE)
@@ -39,10 +42,12 @@
  *	EDQUOT		EXPORT: the caller's process, its user, or all users
  *			together, hold as many exports of the module's own
  *			making as they may (PEERVMA_REASON_LIMIT)
- *	EMFILE		EXPORT: no file descriptor left
+ *	EMFILE		EXPORT: no file descriptor left; before what only the
+ *			export itself finds out, EDQUOT among it
  *
  * Another errno comes unchanged from the exporting driver, with
- * PEERVMA_REASON_EXPORTER: ENOMEM, say, or ENFILE.
+ * PEERVMA_REASON_EXPORTER: ENOMEM, say, or ENFILE. It may be one of those above:
+ * the reason says whose it is.
  */
 #ifndef _UAPI_LINUX_PEERVMA_H
 #define _UAPI_LINUX_PEERVMA_H

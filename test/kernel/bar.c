@@ -27,7 +27,7 @@ static bool id_is(const char *pci, const char *file, const char *id)
     return strcmp(line, id) == 0;
 }
 
-static void find(const char *vendor, const char *device, char pci[16])
+void bar_find(const char *vendor, const char *device, char pci[16])
 {
     const struct dirent *entry;
     DIR *dir = opendir(DEVICES);
@@ -104,8 +104,8 @@ void bar_rescan(void)
 
 void bar_begin(void)
 {
-    find("0x1af4", "0x1110", bar_accel);
-    find("0x1234", "0x11e8", bar_edu);
+    bar_find("0x1af4", "0x1110", bar_accel);
+    bar_find("0x1234", "0x11e8", bar_edu);
     if (bar_is_bound(bar_accel))
         bar_driver_write("softaccel", "unbind", bar_accel);
 }

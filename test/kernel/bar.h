@@ -27,6 +27,9 @@ void bar_end(void);
 /* Both around tap_main(), with the policy that lets the accelerator out. */
 int bar_main(const tap_test_t *tests, unsigned count);
 
+/* The PCI address of a device, by its ids as sysfs shows them. */
+void bar_find(const char *vendor, const char *device, char pci[16]);
+
 /* Write to a file of a device, of a driver; whether a device has a driver. */
 void bar_device_write(const char *pci, const char *file, const char *value);
 void bar_driver_write(const char *driver, const char *file, const char *value);

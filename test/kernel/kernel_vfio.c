@@ -2,8 +2,9 @@
 /*
  * BARs mapped through VFIO: what /dev/peervma says of them, and the dma-buf
  * that libpeervma gets of VFIO itself. Two devices are open, so that each is
- * to be told from the other. Where the kernel's VFIO has no dma-bufs (before
- * Linux 6.19), the refusal is checked.
+ * to be told from the other; a third, an NVMe controller, is one that can be
+ * reset and put to sleep. Where the kernel's VFIO has no dma-bufs (before Linux
+ * 6.19), the refusal is checked, and what peervma.ko says.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +23,13 @@
 
 #define FEATURE_DMA_BUF 11
 
+/* Power states, in PCI_PM_CTRL. */
+#define D0 0
+#define D3HOT 3
+
 #define ACCEL_BAR 2
 #define EDU_BAR 0
+#define NVME_BAR 2 /* the controller's memory */
 
 /* A device that a VFIO group gave, and a part of one of its BARs. */
 struct part {
@@ -37,8 +43,10 @@ struct part {
 
 static int container = -1;
 static int held[2] = {-1, -1}; /* a dma-buf and its importer */
-static struct part accel = {.group = -1, .fd = -1};
-static struct part edu = {.group = -1, .fd = -1};
+static char nvme_pci[16];
+static struct part accel = {bar_accel, ACCEL_BAR, .group = -1, .fd = -1};
+static struct part edu = {bar_edu, EDU_BAR, .group = -1, .fd = -1};
+static struct part nvme = {nvme_pci, NVME_BAR, .group = -1, .fd = -1};
 static peervma_context_t *context;
 static bool has_dmabufs;
 
@@ -68,6 +76,7 @@ static void end(void *arg)
     drop(&held[0]);
     part_drop(&accel);
     part_drop(&edu);
+    part_drop(&nvme);
     drop(&container);
 }
 
@@ -110,7 +119,11 @@ static void part_map(struct part *part)
     part->map = map;
 }
 
-static void begin(void)
+/*
+ * Open the accelerator, and another device or NULL: none that is not needed,
+ * for each opening of one with an interrupt can take a slow node half a minute.
+ */
+static void begin(struct part *other)
 {
     struct vfio_device_feature feature = {
         .argsz = sizeof(feature),
@@ -121,15 +134,13 @@ static void begin(void)
     tap_at_end(end, NULL);
     container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
     tap_check(container >= 0);
-    accel.pci = bar_accel;
-    accel.bar = ACCEL_BAR;
-    edu.pci = bar_edu;
-    edu.bar = EDU_BAR;
     accel.group = group_open(accel.pci);
     tap_check_equal(ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU), 0);
-    edu.group = group_open(edu.pci);
-    part_map(&edu);
     part_map(&accel);
+    if (other != NULL) {
+        other->group = group_open(other->pci);
+        part_map(other);
+    }
     has_dmabufs = ioctl(accel.fd, VFIO_DEVICE_FEATURE, &feature) == 0;
     tap_check_equal(peervma_context_open(0, &context), 0);
 }
@@ -181,7 +192,7 @@ static void test_query(void)
     struct peervma_info info = {.size = sizeof(info)};
     struct peervma_query query;
 
-    begin();
+    begin(NULL);
     query = query_ok(accel.map + page);
     tap_check_equal(query.kind, PEERVMA_VMA_VFIO);
     tap_check_equal(query.reason, PEERVMA_REASON_VFIO);
@@ -227,21 +238,21 @@ static void check_memory(const struct part *part)
 
 static void test_export(void)
 {
-    begin();
+    begin(&edu);
     check_memory(&accel);
     check_memory(&edu);
 }
 
 static void test_unknown(void)
 {
-    begin();
+    begin(NULL);
     export_is_refused(accel.map, -EOPNOTSUPP, PEERVMA_REASON_VFIO_UNKNOWN);
 }
 
 /* The other device's descriptor is not taken for it. */
 static void test_no_descriptor(void)
 {
-    begin();
+    begin(&edu);
     touch(accel.map);
     touch(edu.map);
     drop(&accel.fd);
@@ -256,7 +267,7 @@ static void test_read_only(void)
     peervma_refusals_t refusals;
     peervma_export_t export;
 
-    begin();
+    begin(NULL);
     touch(accel.map);
     tap_check_equal(mprotect(accel.map, 8 * page, PROT_READ), 0);
     tap_check_equal(
@@ -264,66 +275,175 @@ static void test_read_only(void)
         -EACCES);
 }
 
-/* PCI_COMMAND_MEMORY, through VFIO. */
-static void memory_enable(const struct part *part, bool enable)
+/* Configuration space, through VFIO. */
+static off_t config_at(const struct part *part, unsigned offset)
 {
     struct vfio_region_info config = {
         .argsz = sizeof(config),
         .index = VFIO_PCI_CONFIG_REGION_INDEX,
     };
-    uint16_t command;
-    off_t at;
 
     tap_check_equal(ioctl(part->fd, VFIO_DEVICE_GET_REGION_INFO, &config), 0);
-    at = (off_t)config.offset + PCI_COMMAND;
-    tap_check_equal(pread(part->fd, &command, sizeof(command), at),
-                    sizeof(command));
-    command &= (uint16_t)~PCI_COMMAND_MEMORY;
-    if (enable)
-        command |= PCI_COMMAND_MEMORY;
-    tap_check_equal(pwrite(part->fd, &command, sizeof(command), at),
-                    sizeof(command));
+    return (off_t)(config.offset + offset);
 }
 
-/* An importer that holds the accelerator's dma-buf; -1: there is none. */
-static int hold(void)
+static uint16_t config_read(const struct part *part, unsigned offset)
 {
-    begin();
-    touch(accel.map);
-    held[0] = export(accel.map);
-    if (held[0] >= 0)
-        held[1] = importer_hold(held[0], accel.pci);
+    uint16_t value;
+
+    tap_check_equal(
+        pread(part->fd, &value, sizeof(value), config_at(part, offset)),
+        sizeof(value));
+    return value;
+}
+
+/* Set those of the bits in `mask` that are in `bits`, clear the others. */
+static void config_change(const struct part *part, unsigned offset,
+                          unsigned mask, unsigned bits)
+{
+    uint16_t value = config_read(part, offset);
+
+    value = (uint16_t)((value & ~mask) | bits);
+    tap_check_equal(
+        pwrite(part->fd, &value, sizeof(value), config_at(part, offset)),
+        sizeof(value));
+}
+
+/* Where the device's power management registers are. */
+static unsigned power_offset(const struct part *part)
+{
+    unsigned at = config_read(part, PCI_CAPABILITY_LIST) & 0xfc;
+    uint16_t header;
+
+    while (at != 0) {
+        header = config_read(part, at);
+        if ((header & 0xff) == PCI_CAP_ID_PM)
+            return at;
+        at = header >> 8 & 0xfc;
+    }
+    tap_fail(__FILE__, __LINE__, "%s has no power management", part->pci);
+}
+
+static void power_set(const struct part *part, unsigned state,
+                      const char *expected)
+{
+    char path[96], line[32];
+
+    config_change(part, power_offset(part) + PCI_PM_CTRL,
+                  PCI_PM_CTRL_STATE_MASK, state);
+    snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/power_state",
+             part->pci);
+    read_line(path, line, sizeof(line));
+    tap_check(strcmp(line, expected) == 0);
+}
+
+/* An importer that holds the part's dma-buf; -1: there is none. */
+static int hold(struct part *part)
+{
+    begin(part == &accel ? NULL : part);
+    touch(part->map);
+    tap_check_equal(query_ok(part->map).pci_valid, 1);
+    held[0] = export(part->map);
+    if (held[0] < 0)
+        return -1;
+    held[1] = importer_hold(held[0], part->pci);
+    importer_check_alive(held[1]);
     return held[1];
+}
+
+static void check_let_go(int importer)
+{
+    importer_wait_told(importer);
+    tap_check_equal(importer_call(importer, SOFTACCEL_IMPORTER_HELD, NULL), 0);
 }
 
 static void check_taken_back(int importer)
 {
     struct softaccel_importer_map dma;
 
-    importer_wait_told(importer);
-    tap_check_equal(importer_call(importer, SOFTACCEL_IMPORTER_HELD, NULL), 0);
+    check_let_go(importer);
     tap_check_equal(importer_call(importer, SOFTACCEL_IMPORTER_MAP, &dma),
                     -ENODEV);
 }
 
-static void test_revoked_by_the_device(void)
+/* VFIO took the mapping's pages, too: no device is told until they are back. */
+static void check_away(const struct part *part, int importer)
+{
+    tap_check_equal(query_ok(part->map).pci_valid, 0);
+    export_refused(part->map, page, EOPNOTSUPP, PEERVMA_REASON_VFIO);
+    if (importer >= 0)
+        check_taken_back(importer);
+}
+
+/* VFIO lets the CPU and importers in again with the memory. */
+static void check_back(const struct part *part, int importer)
 {
     struct softaccel_importer_map dma;
-    int importer = hold();
 
+    touch(part->map);
+    tap_check_equal(query_ok(part->map).pci_valid, 1);
     if (importer < 0)
         return;
-    importer_check_alive(importer);
-    memory_enable(&accel, false);
-    check_taken_back(importer);
-    /* VFIO lets importers in again with the memory. */
-    memory_enable(&accel, true);
     tap_check_equal(importer_call(importer, SOFTACCEL_IMPORTER_MAP, &dma), 0);
+    tap_check_equal(dma.address,
+                    bar_address(part->pci, (int)part->bar) + 3 * page);
+}
+
+static void test_revoked_by_the_device(void)
+{
+    int importer = hold(&accel);
+
+    config_change(&accel, PCI_COMMAND, PCI_COMMAND_MEMORY, 0);
+    check_away(&accel, importer);
+    config_change(&accel, PCI_COMMAND, PCI_COMMAND_MEMORY, PCI_COMMAND_MEMORY);
+    check_back(&accel, importer);
+}
+
+/* The memory is there again when the call returns. */
+static void test_revoked_by_reset(void)
+{
+    int importer = hold(&nvme);
+
+    tap_check_equal(ioctl(nvme.fd, VFIO_DEVICE_RESET), 0);
+    tap_check_equal(query_ok(nvme.map).pci_valid, 0);
+    if (importer >= 0)
+        check_let_go(importer);
+    check_back(&nvme, importer);
+}
+
+static void test_revoked_by_d3(void)
+{
+    int importer = hold(&nvme);
+
+    power_set(&nvme, D3HOT, "D3hot");
+    check_away(&nvme, importer);
+    power_set(&nvme, D0, "D0");
+    check_back(&nvme, importer);
+}
+
+static void low_power(const struct part *part, unsigned feature)
+{
+    struct vfio_device_feature set = {
+        .argsz = sizeof(set),
+        .flags = VFIO_DEVICE_FEATURE_SET | feature,
+    };
+
+    tap_check_equal(ioctl(part->fd, VFIO_DEVICE_FEATURE, &set), 0);
+}
+
+static void test_revoked_by_low_power(void)
+{
+    int importer = hold(&nvme);
+
+    low_power(&nvme, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY);
+    check_away(&nvme, importer);
+    low_power(&nvme, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
+    check_back(&nvme, importer);
 }
 
 static void test_revoked_by_the_end(void)
 {
-    int importer = hold();
+    int importer = hold(&accel);
 
     if (importer < 0)
         return;
@@ -346,10 +466,16 @@ static const tap_test_t tests[] = {
      test_revoked_by_the_device},
     {"so is that of a device that is closed, but not by munmap",
      test_revoked_by_the_end},
+    {"a reset takes it back, and it is there again afterwards",
+     test_revoked_by_reset},
+    {"so does D3hot, until the device is in D0 again", test_revoked_by_d3},
+    {"so does low power, until the user leaves it", test_revoked_by_low_power},
 };
 
 static void vfio_bind(const char *pci)
 {
+    if (bar_is_bound(pci))
+        bar_device_write(pci, "driver/unbind", pci);
     bar_device_write(pci, "driver_override", "vfio-pci");
     bar_driver_write("vfio-pci", "bind", pci);
 }
@@ -365,9 +491,13 @@ int main(void)
     int ret;
 
     bar_begin();
+    bar_find("0x1b36", "0x0010", nvme_pci);
     vfio_bind(bar_accel);
     vfio_bind(bar_edu);
+    vfio_bind(nvme_pci);
     ret = tap_main(tests, tap_count(tests));
+    vfio_unbind(nvme_pci);
+    write_line("/sys/bus/pci/drivers_probe", nvme_pci);
     vfio_unbind(bar_edu);
     vfio_unbind(bar_accel);
     bar_end();

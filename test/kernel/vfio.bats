@@ -9,8 +9,20 @@ setup_file() {
     on 0 modprobe softaccel_importer
 }
 
+# Devices that a killed program left to VFIO go back to their own drivers.
+give_back='
+    for device in /sys/bus/pci/devices/*; do
+        grep -qx vfio-pci "$device/driver_override" || continue
+        echo >"$device/driver_override"
+        [ ! -e "$device/driver" ] ||
+            echo "${device##*/}" >"$device/driver/unbind"
+        echo "${device##*/}" >/sys/bus/pci/drivers_probe
+    done
+'
+
 teardown_file() {
     on 0 modprobe -r softaccel_importer
+    on 0 sh -c "$give_back"
     # The debug kernel has them built in.
     on 0 modprobe -rq vfio-pci vfio_iommu_type1 || true
     on 0 /usr/lib/peervma-testbed/node-setup accel on

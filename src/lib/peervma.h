@@ -345,7 +345,8 @@ typedef struct peervma_access {
  * for it around every access by the CPU to a mapping of PEERVMA_KIND_DMABUF;
  * other kinds need nothing and get nothing, at the price of a lookup.
  *
- * It takes a descriptor of the dma-buf from begin to end.
+ * It takes a descriptor of the dma-buf from begin to end. Which one of the
+ * program's that is, is remembered for the mapping that was accessed last.
  *
  * @param [in]  context   Context.
  * @param [in]  address   First byte.

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "provider.h"
-#include "sysfs.h"
+#include "vfio_fdinfo.h"
 
 /* linux/vfio.h has them since 6.19. */
 #define FEATURE_DMA_BUF 11
@@ -64,31 +64,6 @@ static peervma_pci_t mapped_device(const struct peervma_request *request)
     return pci;
 }
 
-/*
- * The device of a line "vfio-device-syspath: /sys/.../0000:00:08.0", which is
- * there since Linux 6.18.
- */
-static bool read_device(const char *proc, const char *fd, peervma_pci_t *pci_p)
-{
-    static const char key[] = "vfio-device-syspath:";
-    char line[PATH_MAX + sizeof(key)];
-    bool found = false;
-    FILE *file;
-
-    snprintf(line, sizeof(line), "%s/fdinfo/%s", proc, fd);
-    file = fopen(line, "re");
-    if (file == NULL) {
-        return false;
-    }
-    while (!found && fgets(line, sizeof(line), file) != NULL) {
-        line[strcspn(line, "\n")] = '\0';
-        found = strncmp(line, key, sizeof(key) - 1) == 0 &&
-                peervma_pci_parse(peervma_path_tail(line, 1), pci_p);
-    }
-    fclose(file);
-    return found;
-}
-
 /* Is /proc/PID/fd/`name` a descriptor that a VFIO group gave? */
 static bool is_of_group(const struct peervma_request *request, int folder,
                         const char *name)
@@ -123,7 +98,7 @@ static int find_by_name(const struct peervma_request *request,
         if (!is_of_group(request, dirfd(folder), entry->d_name)) {
             continue;
         }
-        if (!read_device(proc, entry->d_name, &other)) {
+        if (!peervma_vfio_fdinfo(proc, entry->d_name, &other)) {
             nameless = true;
         } else if (is_same_device(pci, &other)) {
             fd = atoi(entry->d_name);

@@ -9,9 +9,27 @@
 
 #include "files.h"
 
+/*
+ * What is said first holds: the name comes last, it is anybody's choice, and it
+ * may have line breaks.
+ */
+static void read_line_of(const char *line, struct dmabuf_info *info)
+{
+    if (info->size == 0) {
+        sscanf(line, "size: %" SCNu64, &info->size);
+    }
+    if (info->exporter[0] == '\0') {
+        sscanf(line, "exp_name: %63s", info->exporter);
+    }
+    if (info->name[0] == '\0') {
+        sscanf(line, "name: %63s", info->name);
+    }
+}
+
 bool dmabuf_info_read(const char *proc, int fd, struct dmabuf_info *info_p)
 {
-    char path[PATH_MAX], line[256];
+    char path[PATH_MAX], *line = NULL;
+    size_t room = 0;
     FILE *file;
 
     *info_p = (struct dmabuf_info){.size = 0};
@@ -20,11 +38,10 @@ bool dmabuf_info_read(const char *proc, int fd, struct dmabuf_info *info_p)
     if (file == NULL) {
         return false;
     }
-    while (fgets(line, sizeof(line), file) != NULL) {
-        sscanf(line, "size: %" SCNu64, &info_p->size);
-        sscanf(line, "exp_name: %63s", info_p->exporter);
-        sscanf(line, "name: %63s", info_p->name);
+    while (getline(&line, &room, file) > 0) {
+        read_line_of(line, info_p);
     }
+    free(line);
     fclose(file);
     return info_p->exporter[0] != '\0';
 }

@@ -109,6 +109,21 @@ static void a_dmabuf_tells_its_exporter(void **state)
     assert_false(dmabuf_info_find(fake.view.proc, 12345, &info));
 }
 
+/* Whoever names a dma-buf may put line breaks into its name. */
+static void a_dmabuf_s_name_does_not_pass_for_its_exporter(void **state)
+{
+    struct dmabuf_info info;
+
+    (void)state;
+    fake_write(&fake, "proc/fdinfo/7",
+               "size:\t65536\nexp_name:\tsoftaccel\n"
+               "name:\tx\nexp_name:\tamdgpu\nsize:\t1\n");
+    assert_true(dmabuf_info_read(fake.view.proc, 7, &info));
+    assert_string_equal("softaccel", info.exporter);
+    assert_string_equal("x", info.name);
+    assert_int_equal(65536, info.size);
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, fake_setup, fake_teardown)
 
@@ -122,6 +137,7 @@ int main(void)
         TEST(with_the_transport_left_out_too),
         TEST(a_process_without_ucx_is_told_what_would_be),
         TEST(a_dmabuf_tells_its_exporter),
+        TEST(a_dmabuf_s_name_does_not_pass_for_its_exporter),
     };
 
     return cmocka_run_group_tests_name("outlook", tests, NULL, NULL);

@@ -7,8 +7,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "accelerators.h"
 #include "files.h"
-#include "machine.h"
 #include "sysfs.h"
 
 /* In linux/ioport.h, which is the kernel's own: a range of memory. */

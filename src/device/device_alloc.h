@@ -8,8 +8,8 @@
  * called from within malloc(). Threads may share a device. Functions return 0
  * or -errno and set their outputs only on success.
  */
-#ifndef PEERVMA_TOOLS_DEVICE_ALLOC_H
-#define PEERVMA_TOOLS_DEVICE_ALLOC_H
+#ifndef PEERVMA_DEVICE_DEVICE_ALLOC_H
+#define PEERVMA_DEVICE_DEVICE_ALLOC_H
 
 #include <stdbool.h>
 #include <stddef.h>

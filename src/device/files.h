@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Small files and links, as sysfs and proc have them. */
-#ifndef PEERVMA_TOOLS_FILES_H
-#define PEERVMA_TOOLS_FILES_H
+#ifndef PEERVMA_DEVICE_FILES_H
+#define PEERVMA_DEVICE_FILES_H
 
 #include <limits.h>
 #include <stdbool.h>

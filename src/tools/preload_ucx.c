@@ -8,8 +8,8 @@
  * which registers its component with UCX, and asks the real one. Preloading the
  * plugin itself would drag the system's UCX into programs with their own.
  *
- * Preloaded into anything: it has no constructor, needs libc alone, and
- * does nothing in a process without UCX.
+ * Preloaded into anything: it needs libc alone, and does nothing in a process
+ * without UCX.
  */
 #include <dlfcn.h>
 #include <pthread.h>

@@ -23,6 +23,7 @@ enum {
     ONCE_STAGED,
     ONCE_IPC_UNREACHABLE,
     ONCE_IPC_FAILED,
+    ONCE_ALONE,
     ONCE_REASON
 };
 
@@ -30,7 +31,8 @@ enum {
 #define ONCE_OTHERWISE                                            \
     ((UINT64_C(1) << ONCE_OUT) | (UINT64_C(1) << ONCE_LEFT_OUT) | \
      (UINT64_C(1) << ONCE_BEYOND) | (UINT64_C(1) << ONCE_GONE) |  \
-     (UINT64_C(1) << ONCE_IPC_UNREACHABLE) | (UINT64_C(1) << ONCE_IPC_FAILED))
+     (UINT64_C(1) << ONCE_IPC_UNREACHABLE) |                      \
+     (UINT64_C(1) << ONCE_IPC_FAILED) | (UINT64_C(1) << ONCE_ALONE))
 
 /* How those lines begin that do: start, end, node. */
 #define NOT_ZERO_COPY                                           \
@@ -184,6 +186,14 @@ void uct_peervma_explain_ipc_failed(uint64_t address, uint64_t length,
              "failed: device memory 0x%" PRIx64 "-0x%" PRIx64
              " of another process: %s",
              address, address + length, ipc_reason(error));
+}
+
+void uct_peervma_explain_alone(void)
+{
+    say_once(ONCE_ALONE,
+             "no process that UCX connected to from %s has the plugin: device "
+             "memory there is taken for host memory",
+             host_name());
 }
 
 void uct_peervma_explain_staged(const void *address, size_t length)

@@ -44,6 +44,9 @@ void uct_peervma_explain_ipc_unreachable(uint64_t address, uint64_t length,
 void uct_peervma_explain_ipc_failed(uint64_t address, uint64_t length,
                                     int error);
 
+/* dma-bufs were exported, and UCX told of no peer that has the plugin. */
+void uct_peervma_explain_alone(void);
+
 /* Much was copied by the CPU and UCX never asked for a dma-buf. */
 void uct_peervma_explain_staged(const void *address, size_t length);
 

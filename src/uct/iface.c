@@ -2,12 +2,15 @@
 #include "iface.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ep.h"
 #include "md.h"
 #include "ops.h"
+#include "speed.h"
+#include "stats.h"
 
 static uct_peervma_iface_t *to_iface(uct_iface_h iface)
 {
@@ -16,44 +19,32 @@ static uct_peervma_iface_t *to_iface(uct_iface_h iface)
 
 static ucs_status_t iface_query(uct_iface_h iface, uct_iface_attr_t *attr)
 {
+    uct_peervma_speed_t speed;
+
     uct_base_iface_query(&to_iface(iface)->super, attr);
     attr->iface_addr_len = sizeof(to_iface(iface)->id);
-    attr->cap.flags = UCT_IFACE_FLAG_CONNECT_TO_IFACE |
-                      UCT_IFACE_FLAG_PUT_SHORT | UCT_IFACE_FLAG_GET_SHORT |
-                      UCT_IFACE_FLAG_PUT_ZCOPY | UCT_IFACE_FLAG_GET_ZCOPY |
-                      UCT_IFACE_FLAG_PENDING;
-
+    uct_peervma_ops_capabilities(attr);
+    attr->cap.flags |= UCT_IFACE_FLAG_PUT_SHORT | UCT_IFACE_FLAG_GET_SHORT;
     attr->cap.put.max_short = UINT_MAX;
-    attr->cap.put.max_zcopy = SIZE_MAX;
-    attr->cap.put.opt_zcopy_align = 1;
-    attr->cap.put.align_mtu = 1;
-    attr->cap.put.max_iov = 1;
-
     attr->cap.get.max_short = UINT_MAX;
-    attr->cap.get.max_zcopy = SIZE_MAX;
-    attr->cap.get.opt_zcopy_align = 1;
-    attr->cap.get.align_mtu = 1;
-    attr->cap.get.max_iov = 1;
-
-    attr->cap.am.opt_zcopy_align = 1;
-    attr->cap.am.align_mtu = 1;
-    attr->cap.am.max_iov = 1;
-
-    attr->bandwidth.dedicated = to_iface(iface)->speed->from_device;
-    attr->latency.c = to_iface(iface)->speed->latency;
+    uct_peervma_speed_get(&speed);
+    attr->bandwidth.dedicated = speed.from_device;
+    attr->latency.c = speed.from_latency;
     return UCS_OK;
 }
 
 static ucs_status_t iface_estimate_perf(uct_iface_h iface,
                                         uct_perf_attr_t *attr)
 {
-    const uct_peervma_copy_speed_t *speed = to_iface(iface)->speed;
     int is_put = (attr->field_mask & UCT_PERF_HAS_OPERATION) &&
                  ((attr->operation == UCT_OP_PUT_SHORT) ||
                   (attr->operation == UCT_OP_PUT_ZCOPY));
+    uct_peervma_speed_t speed;
 
-    uct_peervma_ops_estimate(
-        attr, is_put ? speed->to_device : speed->from_device, speed->latency);
+    (void)iface;
+    uct_peervma_speed_get(&speed);
+    uct_peervma_ops_estimate(attr, is_put ? speed.to_device : speed.from_device,
+                             is_put ? speed.to_latency : speed.from_latency);
     return UCS_OK;
 }
 
@@ -72,13 +63,34 @@ static ucs_status_t iface_get_device_address(uct_iface_h iface,
     return UCS_OK;
 }
 
+/* UCX asks of each process that has the transport, too, again and again. */
+static void count_peer(uint64_t id)
+{
+    static _Atomic uint64_t seen[64];
+    unsigned hash =
+        (unsigned)(id * UINT64_C(0x9e3779b97f4a7c15) >> 52); /* 12 bits */
+    uint64_t bit = UINT64_C(1) << (hash % 64);
+
+    if (!(atomic_fetch_or(&seen[hash / 64], bit) & bit)) {
+        uct_peervma_stat_add(UCT_PEERVMA_STAT_PEERS, 1);
+    }
+}
+
 static int iface_is_reachable(const uct_iface_h iface,
                               const uct_reachable_params_t *params)
 {
-    return (params->field_mask & UCT_REACHABLE_HAS_IFACE_ADDR) &&
-           (params->iface_addr != NULL) &&
-           (memcmp(params->iface_addr, &to_iface(iface)->id,
-                   sizeof(to_iface(iface)->id)) == 0);
+    uint64_t id;
+
+    if (!(params->field_mask & UCT_REACHABLE_HAS_IFACE_ADDR) ||
+        (params->iface_addr == NULL)) {
+        return 0;
+    }
+    memcpy(&id, params->iface_addr, sizeof(id));
+    if (id == to_iface(iface)->id) {
+        return 1;
+    }
+    count_peer(id);
+    return 0;
 }
 
 static void iface_close(uct_iface_h tl_iface)
@@ -138,7 +150,6 @@ ucs_status_t uct_peervma_iface_open(uct_md_h md, uct_worker_h worker,
     }
     iface->id = ucs_generate_uuid((uintptr_t)iface);
     iface->context = peervma_md->context;
-    iface->speed = &peervma_md->copy_speed;
     peervma_md->has_iface = 1;
     *iface_p = &iface->super.super;
     return UCS_OK;

@@ -16,7 +16,6 @@ typedef struct {
     uct_base_iface_t super;
     uint64_t id; /* the address: an interface reaches itself only */
     peervma_context_t *context;
-    const uct_peervma_copy_speed_t *speed; /* the memory domain's */
     uintptr_t run_end; /* of the copies that follow each other */
     size_t run_length;
     uct_peervma_sync_t sync;

@@ -113,9 +113,10 @@ static int copy_synced(peervma_context_t *context,
     return ret;
 }
 
-static int transfer(peervma_context_t *context,
-                    const uct_peervma_ipc_mapping_t *mapping, uint64_t remote,
-                    char *local, size_t length, int is_put)
+int uct_peervma_ipc_copy(peervma_context_t *context,
+                         const uct_peervma_ipc_mapping_t *mapping,
+                         uint64_t remote, char *local, size_t length,
+                         int is_put)
 {
     copy_t copy = {.remote = uct_peervma_ipc_address(mapping, remote, length),
                    .local = local,
@@ -137,18 +138,4 @@ static int transfer(peervma_context_t *context,
         uct_peervma_stat_add(UCT_PEERVMA_STAT_IPC_BYTES, length);
     }
     return ret;
-}
-
-int uct_peervma_ipc_put(peervma_context_t *context,
-                        uct_peervma_ipc_mapping_t *mapping, uint64_t remote,
-                        const void *local, size_t length)
-{
-    return transfer(context, mapping, remote, (char *)local, length, 1);
-}
-
-int uct_peervma_ipc_get(peervma_context_t *context,
-                        uct_peervma_ipc_mapping_t *mapping, uint64_t remote,
-                        void *local, size_t length)
-{
-    return transfer(context, mapping, remote, local, length, 0);
 }

@@ -77,21 +77,27 @@ static ucs_status_t finish(uct_ep_h ep, uint64_t remote_addr, size_t length,
 }
 
 /* One buffer: the interface says that it takes no more. */
-
-ucs_status_t uct_peervma_ipc_ep_put_zcopy(uct_ep_h ep, const uct_iov_t *iov,
-                                          size_t iovcnt, uint64_t remote_addr,
-                                          uct_rkey_t rkey,
-                                          uct_completion_t *completion)
+static ucs_status_t copy(uct_ep_h ep, const uct_iov_t *iov, size_t iovcnt,
+                         uint64_t remote_addr, uct_rkey_t rkey,
+                         uct_completion_t *completion, int is_put)
 {
     int ret;
 
     if (iovcnt != 1) {
         return (iovcnt == 0) ? UCS_OK : UCS_ERR_INVALID_PARAM;
     }
-    ret = uct_peervma_ipc_put(to_iface(ep)->md->context,
-                              (uct_peervma_ipc_mapping_t *)rkey, remote_addr,
-                              iov->buffer, iov->length);
+    ret = uct_peervma_ipc_copy(to_iface(ep)->context,
+                               (uct_peervma_ipc_mapping_t *)rkey, remote_addr,
+                               iov->buffer, iov->length, is_put);
     return finish(ep, remote_addr, iov->length, completion, ret);
+}
+
+ucs_status_t uct_peervma_ipc_ep_put_zcopy(uct_ep_h ep, const uct_iov_t *iov,
+                                          size_t iovcnt, uint64_t remote_addr,
+                                          uct_rkey_t rkey,
+                                          uct_completion_t *completion)
+{
+    return copy(ep, iov, iovcnt, remote_addr, rkey, completion, 1);
 }
 
 ucs_status_t uct_peervma_ipc_ep_get_zcopy(uct_ep_h ep, const uct_iov_t *iov,
@@ -99,13 +105,5 @@ ucs_status_t uct_peervma_ipc_ep_get_zcopy(uct_ep_h ep, const uct_iov_t *iov,
                                           uct_rkey_t rkey,
                                           uct_completion_t *completion)
 {
-    int ret;
-
-    if (iovcnt != 1) {
-        return (iovcnt == 0) ? UCS_OK : UCS_ERR_INVALID_PARAM;
-    }
-    ret = uct_peervma_ipc_get(to_iface(ep)->md->context,
-                              (uct_peervma_ipc_mapping_t *)rkey, remote_addr,
-                              iov->buffer, iov->length);
-    return finish(ep, remote_addr, iov->length, completion, ret);
+    return copy(ep, iov, iovcnt, remote_addr, rkey, completion, 0);
 }

@@ -10,9 +10,10 @@
 #include "ipc_wire.h"
 #include "md.h"
 #include "ops.h"
+#include "speed.h"
 
 /* Two system calls tell the exporter, and the range is looked up. Seconds. */
-#define COPY_LATENCY 1e-6
+#define SYNC_LATENCY 1e-6
 
 static uct_iface_internal_ops_t internal_ops;
 
@@ -21,39 +22,18 @@ static uct_peervma_ipc_iface_t *to_iface(uct_iface_h iface)
     return ucs_container_of(iface, uct_peervma_ipc_iface_t, super.super);
 }
 
-/* Bytes that are read from one device and written to another. */
-static double bandwidth_between(const uct_peervma_ipc_md_config_t *config)
-{
-    return 1 / (1 / config->read_bw + 1 / config->write_bw);
-}
-
 static ucs_status_t iface_query(uct_iface_h tl_iface, uct_iface_attr_t *attr)
 {
     uct_peervma_ipc_iface_t *iface = to_iface(tl_iface);
+    uct_peervma_speed_t speed;
 
     uct_base_iface_query(&iface->super, attr);
     attr->iface_addr_len = sizeof(iface->process);
     attr->device_addr_len = sizeof(iface->node);
-    attr->cap.flags = UCT_IFACE_FLAG_CONNECT_TO_IFACE |
-                      UCT_IFACE_FLAG_PUT_ZCOPY | UCT_IFACE_FLAG_GET_ZCOPY |
-                      UCT_IFACE_FLAG_PENDING;
-
-    attr->cap.put.max_zcopy = SIZE_MAX;
-    attr->cap.put.opt_zcopy_align = 1;
-    attr->cap.put.align_mtu = 1;
-    attr->cap.put.max_iov = 1;
-
-    attr->cap.get.max_zcopy = SIZE_MAX;
-    attr->cap.get.opt_zcopy_align = 1;
-    attr->cap.get.align_mtu = 1;
-    attr->cap.get.max_iov = 1;
-
-    attr->cap.am.opt_zcopy_align = 1;
-    attr->cap.am.align_mtu = 1;
-    attr->cap.am.max_iov = 1;
-
-    attr->bandwidth.dedicated = bandwidth_between(&iface->md->config);
-    attr->latency.c = COPY_LATENCY;
+    uct_peervma_ops_capabilities(attr);
+    uct_peervma_speed_get(&speed);
+    attr->bandwidth.dedicated = uct_peervma_speed_between(&speed);
+    attr->latency.c = SYNC_LATENCY + speed.from_latency;
     return UCS_OK;
 }
 
@@ -61,20 +41,24 @@ static ucs_status_t iface_query(uct_iface_h tl_iface, uct_iface_attr_t *attr)
  * Where UCX does not tell what the local memory is (before 1.19), it may be a
  * device's: rather promise too little, and leave it to others that are faster.
  */
-static ucs_status_t iface_estimate_perf(uct_iface_h tl_iface,
+static ucs_status_t iface_estimate_perf(uct_iface_h iface,
                                         uct_perf_attr_t *attr)
 {
-    const uct_peervma_ipc_md_config_t *config = &to_iface(tl_iface)->md->config;
     int is_host = (attr->field_mask & UCT_PERF_HAS_LOCAL_MEM_TYPE) &&
                   (attr->local_memory_type == UCS_MEMORY_TYPE_HOST);
     int is_put = (attr->field_mask & UCT_PERF_HAS_OPERATION) &&
                  (attr->operation == UCT_OP_PUT_ZCOPY);
-    double bandwidth = bandwidth_between(config);
+    uct_peervma_speed_t speed;
+    double bandwidth;
 
-    if (is_host) {
-        bandwidth = is_put ? config->write_bw : config->read_bw;
-    }
-    uct_peervma_ops_estimate(attr, bandwidth, COPY_LATENCY);
+    (void)iface;
+    uct_peervma_speed_get(&speed);
+    bandwidth = !is_host ? uct_peervma_speed_between(&speed)
+                : is_put ? speed.to_device
+                         : speed.from_device;
+    uct_peervma_ops_estimate(
+        attr, bandwidth,
+        SYNC_LATENCY + (is_put ? speed.to_latency : speed.from_latency));
     return UCS_OK;
 }
 
@@ -159,7 +143,7 @@ ucs_status_t uct_peervma_ipc_iface_open(uct_md_h md, uct_worker_h worker,
         return status;
     }
     iface->progress_id = UCS_CALLBACKQ_ID_NULL;
-    iface->md = ucs_container_of(md, uct_peervma_ipc_md_t, super);
+    iface->context = ucs_container_of(md, uct_peervma_ipc_md_t, super)->context;
     iface->node = uct_peervma_ipc_node_id();
     memcpy(&iface->process, uct_peervma_ipc_service_token()->bytes,
            sizeof(iface->process));

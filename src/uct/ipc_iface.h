@@ -10,7 +10,7 @@ typedef struct uct_peervma_ipc_failure uct_peervma_ipc_failure_t;
 
 typedef struct {
     uct_base_iface_t super;
-    uct_peervma_ipc_md_t *md;
+    peervma_context_t *context;
     uint64_t node;    /* same node, network namespace, user */
     uint64_t process; /* this one */
     uct_peervma_ipc_failure_t *failures; /* to be told */

@@ -19,17 +19,8 @@
 #include "memtype.h"
 #include "status.h"
 
-static ucs_config_field_t config_table[] = {
-    {"READ_BW", "250MBps",
-     "Bandwidth of a CPU that reads mapped device memory, by which UCX "
-     "decides\n"
-     "when to use pvma_ipc. The default is that of a write-combining BAR.",
-     ucs_offsetof(uct_peervma_ipc_md_config_t, read_bw), UCS_CONFIG_TYPE_BW},
-
-    {"WRITE_BW", "4000MBps", "The same for writing.",
-     ucs_offsetof(uct_peervma_ipc_md_config_t, write_bw), UCS_CONFIG_TYPE_BW},
-
-    {NULL}};
+/* All settings are those of the domain "peervma". */
+static ucs_config_field_t config_table[] = {{NULL}};
 
 /* The handle of memory that cannot be exported: UCX registers it still, and
  * the key tells the peer to go another way. */
@@ -156,6 +147,7 @@ static ucs_status_t md_open(uct_component_t *component, const char *name,
     int ret;
 
     (void)name;
+    (void)config;
     md = malloc(sizeof(*md));
     if (md == NULL) {
         return UCS_ERR_NO_MEMORY;
@@ -171,7 +163,6 @@ static ucs_status_t md_open(uct_component_t *component, const char *name,
     }
     md->super.ops = &md_ops;
     md->super.component = component;
-    md->config = *(const uct_peervma_ipc_md_config_t *)(const void *)config;
     *md_p = &md->super;
     return UCS_OK;
 
@@ -252,7 +243,7 @@ static uct_component_t component = {
     .md_config = {.name = "peervma_ipc memory domain",
                   .prefix = "PEERVMA_IPC_",
                   .table = config_table,
-                  .size = sizeof(uct_peervma_ipc_md_config_t)},
+                  .size = sizeof(void *)},
     .cm_config = UCS_CONFIG_EMPTY_GLOBAL_LIST_ENTRY,
     .tl_list = UCS_LIST_INITIALIZER(&component.tl_list, &component.tl_list),
     .md_vfs_init = uct_peervma_md_vfs_init};

@@ -14,16 +14,9 @@
 
 #define UCT_PEERVMA_IPC_TL "pvma_ipc"
 
-/* Bytes per second of a CPU's accesses to mapped device memory. */
-typedef struct {
-    double read_bw;
-    double write_bw;
-} uct_peervma_ipc_md_config_t;
-
 typedef struct {
     uct_md_t super;
     peervma_context_t *context;
-    uct_peervma_ipc_md_config_t config;
 } uct_peervma_ipc_md_t;
 
 /* Register with UCX. */

@@ -12,6 +12,7 @@
 #include "explain.h"
 #include "memtype.h"
 #include "module.h"
+#include "speed.h"
 #include "stats.h"
 #include "status.h"
 #include "tls.h"
@@ -36,18 +37,25 @@ ucs_config_field_t uct_peervma_md_config_table[] = {
 
     {"COPY_BW_TO_DEVICE", "auto",
      "How quickly the CPU writes device memory, by which UCX chooses between\n"
-     "copies and zero-copy. auto is 4GBps, as of a write-combining BAR.",
-     ucs_offsetof(uct_peervma_md_config_t, copy_speed.to_device),
+     "copies and zero-copy. auto is measured, or 4GBps where that cannot be.",
+     ucs_offsetof(uct_peervma_md_config_t, copy_bw_to_device),
      UCS_CONFIG_TYPE_BW},
 
     {"COPY_BW_FROM_DEVICE", "auto",
-     "How quickly the CPU reads device memory, likewise. auto is 250MBps.",
-     ucs_offsetof(uct_peervma_md_config_t, copy_speed.from_device),
+     "How quickly the CPU reads device memory, likewise; 250MBps.",
+     ucs_offsetof(uct_peervma_md_config_t, copy_bw_from_device),
      UCS_CONFIG_TYPE_BW},
 
-    {"COPY_LATENCY", "500ns", "How long the shortest copy takes.",
-     ucs_offsetof(uct_peervma_md_config_t, copy_speed.latency),
-     UCS_CONFIG_TYPE_TIME},
+    {"COPY_LATENCY", "0",
+     "How long the shortest copy takes. 0 is measured; 500ns.",
+     ucs_offsetof(uct_peervma_md_config_t, copy_latency), UCS_CONFIG_TYPE_TIME},
+
+    {"ALLOC_DEVICE", "auto",
+     "Accelerator on which UCX allocates: a number as of peervma list, a "
+     "node,\n"
+     "or auto, the first that gives memory.",
+     ucs_offsetof(uct_peervma_md_config_t, alloc_device),
+     UCS_CONFIG_TYPE_STRING},
 
     {NULL}};
 
@@ -72,6 +80,11 @@ static ucs_status_t md_query(uct_md_h md, uct_md_attr_v2_t *attr)
     /* UCP aborts a receive whose buffer it cannot register, but knows how to
      * stage memory of which no dma-buf is promised. */
     attr->dmabuf_mem_types = (to_md(md)->export_error == 0) ? device : 0;
+    if (uct_peervma_alloc_has_device(to_md(md)->alloc)) {
+        attr->flags |= UCT_MD_FLAG_ALLOC;
+        attr->alloc_mem_types = device;
+        attr->max_alloc = SIZE_MAX;
+    }
     return UCS_OK;
 }
 
@@ -91,7 +104,7 @@ static ucs_sys_device_t region_sys_device(const peervma_region_t *region)
     return sys_device;
 }
 
-/* Where nothing can be exported, UCP knows and stages all. */
+/* Where no dma-buf is promised, UCP stages all. */
 static ucs_memory_type_t region_type(uct_peervma_md_t *md,
                                      const peervma_region_t *region)
 {
@@ -168,6 +181,8 @@ static ucs_status_t md_mem_query(uct_md_h tl_md, const void *address,
 
     if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_MEM_TYPE) {
         attr->mem_type = region_type(md, &region);
+        /* UCP asks for the type before it first weighs the protocols. */
+        uct_peervma_speed_meet(md->alloc, &region);
     }
     if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_SYS_DEV) {
         attr->sys_dev = region_sys_device(&region);
@@ -226,6 +241,67 @@ static ucs_status_t md_mem_dereg(uct_md_h md, const void *params)
     return UCS_OK;
 }
 
+static ucs_status_t alloc_on(uct_md_h md, const peervma_pci_t *pci,
+                             ucs_memory_type_t mem_type, unsigned flags,
+                             size_t *length_p, void **address_p,
+                             uct_mem_h *memh_p)
+{
+    uct_peervma_memory_t *memory;
+    int ret;
+
+    if ((mem_type != uct_peervma_types.device) ||
+        (flags & UCT_MD_MEM_FLAG_FIXED)) {
+        return UCS_ERR_UNSUPPORTED;
+    }
+    ret = uct_peervma_alloc_get(to_md(md)->alloc, pci, *length_p, &memory);
+    if (ret != 0) {
+        return uct_peervma_status(ret);
+    }
+    *address_p = memory->address;
+    *length_p = memory->length;
+    *memh_p = memory;
+    return UCS_OK;
+}
+
+static ucs_status_t md_mem_alloc_v1_18(uct_md_h md, size_t *length_p,
+                                       void **address_p,
+                                       ucs_memory_type_t mem_type,
+                                       unsigned flags, const char *name,
+                                       uct_mem_h *memh_p)
+{
+    (void)name;
+    return alloc_on(md, NULL, mem_type, flags, length_p, address_p, memh_p);
+}
+
+static ucs_status_t md_mem_alloc_v1_19(uct_md_h md, size_t *length_p,
+                                       void **address_p,
+                                       ucs_memory_type_t mem_type,
+                                       ucs_sys_device_t sys_device,
+                                       unsigned flags, const char *name,
+                                       uct_mem_h *memh_p)
+{
+    ucs_sys_bus_id_t bus_id;
+    peervma_pci_t pci;
+
+    (void)name;
+    if (ucs_topo_get_device_bus_id(sys_device, &bus_id) != UCS_OK) {
+        return alloc_on(md, NULL, mem_type, flags, length_p, address_p, memh_p);
+    }
+    pci = (peervma_pci_t){.domain = bus_id.domain,
+                          .bus = bus_id.bus,
+                          .device = bus_id.slot,
+                          .function = bus_id.function,
+                          .valid = 1};
+    return alloc_on(md, &pci, mem_type, flags, length_p, address_p, memh_p);
+}
+
+static ucs_status_t md_mem_free(uct_md_h md, uct_mem_h memh)
+{
+    (void)md;
+    uct_peervma_alloc_put(memh);
+    return UCS_OK;
+}
+
 /* A remote key of ours is empty. */
 static ucs_status_t md_mkey_pack(uct_md_h md, uct_mem_h memh, void *address,
                                  size_t length, const void *params,
@@ -260,22 +336,23 @@ static void md_close(uct_md_h md)
     if (last_md == to_md(md)) {
         last_md = NULL;
     }
+    uct_peervma_alloc_destroy(to_md(md)->alloc);
     uct_peervma_trial_destroy(to_md(md)->trial);
     free(to_md(md));
     uct_peervma_detect_stop();
 }
 
-static const uct_md_ops_t md_ops = {.close = md_close,
-                                    .query = md_query,
-                                    .mem_reg = md_mem_reg,
-                                    .mem_dereg = md_mem_dereg,
-                                    .mem_query = md_mem_query,
-                                    .mkey_pack = md_mkey_pack,
-                                    .mem_attach = uct_peervma_mem_attach,
-                                    .detect_memory_type = md_detect_memory_type,
-                                    .mem_elem_pack = uct_peervma_mem_elem_pack,
-                                    .mem_elem_release =
-                                        uct_peervma_mem_elem_release};
+static uct_md_ops_t md_ops = {.close = md_close,
+                              .query = md_query,
+                              .mem_free = md_mem_free,
+                              .mem_reg = md_mem_reg,
+                              .mem_dereg = md_mem_dereg,
+                              .mem_query = md_mem_query,
+                              .mkey_pack = md_mkey_pack,
+                              .mem_attach = uct_peervma_mem_attach,
+                              .detect_memory_type = md_detect_memory_type,
+                              .mem_elem_pack = uct_peervma_mem_elem_pack,
+                              .mem_elem_release = uct_peervma_mem_elem_release};
 
 /* When the domain is opened all of UCX's modules are loaded. */
 static int choose_types(const uct_peervma_md_config_t *config)
@@ -296,18 +373,15 @@ static int choose_types(const uct_peervma_md_config_t *config)
     return 0;
 }
 
-/* What a CPU does on a write-combining BAR, unless it is set: stores are merged
- * into bursts, loads wait for the bus one by one. */
-static void set_copy_speed(uct_peervma_md_t *md,
-                           const uct_peervma_copy_speed_t *speed)
+static void set_speed(const uct_peervma_md_config_t *config)
 {
-    md->copy_speed = *speed;
-    if (!(speed->to_device > 0)) {
-        md->copy_speed.to_device = 4e9;
-    }
-    if (!(speed->from_device > 0)) {
-        md->copy_speed.from_device = 250e6;
-    }
+    const uct_peervma_speed_t settings = {
+        .to_device = config->copy_bw_to_device,
+        .from_device = config->copy_bw_from_device,
+        .to_latency = config->copy_latency,
+        .from_latency = config->copy_latency};
+
+    uct_peervma_speed_set(&settings);
 }
 
 ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
@@ -336,20 +410,32 @@ ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
         status = UCS_ERR_NO_MEMORY;
         goto err_stop;
     }
+    md->alloc = uct_peervma_alloc_create(config->alloc_device);
+    if (md->alloc == NULL) {
+        status = UCS_ERR_NO_MEMORY;
+        goto err_destroy_trial;
+    }
     if (config->stats) {
         uct_peervma_stats_print_at_exit();
+    }
+    if (uct_peervma_version->alloc_sys_device) {
+        md_ops.mem_alloc.v1_19 = md_mem_alloc_v1_19;
+    } else {
+        md_ops.mem_alloc.v1_18 = md_mem_alloc_v1_18;
     }
     md->super.ops = &md_ops;
     md->super.component = component;
     /* UCP decides at its start how device memory may travel, when there may be
      * no mapping yet to try an export with. */
     md->export_error = peervma_context_exports(md->context, &md->export_reason);
-    set_copy_speed(md, &config->copy_speed);
+    set_speed(config);
     md->has_iface = 0;
     last_md = md;
     *md_p = &md->super;
     return UCS_OK;
 
+err_destroy_trial:
+    uct_peervma_trial_destroy(md->trial);
 err_stop:
     uct_peervma_detect_stop();
 err_free:

@@ -6,20 +6,14 @@
 #include <peervma.h>
 
 #include "abi/component.h"
+#include "alloc.h"
 #include "trial.h"
-
-/* What UCP weighs the CPU's copies by. */
-typedef struct {
-    double to_device;   /* bytes per second */
-    double from_device; /* bytes per second */
-    double latency;     /* seconds, of each copy */
-} uct_peervma_copy_speed_t;
 
 typedef struct {
     uct_md_t super;
     peervma_context_t *context;
     uct_peervma_trial_t *trial;
-    uct_peervma_copy_speed_t copy_speed;
+    uct_peervma_alloc_t *alloc;
     int export_error;       /* exports cannot be counted on; < 0 */
     unsigned export_reason; /* then: why */
     int has_iface;          /* UCX opened one, sooner or later */
@@ -29,7 +23,10 @@ typedef struct {
     int stats;
     unsigned mem_type; /* in uct_peervma_type_settings */
     int try_nics;
-    uct_peervma_copy_speed_t copy_speed;
+    double copy_bw_to_device;   /* bytes per second; auto is negative */
+    double copy_bw_from_device; /* likewise */
+    double copy_latency;        /* seconds; 0: not set */
+    char *alloc_device;
 } uct_peervma_md_config_t;
 
 extern ucs_config_field_t uct_peervma_md_config_table[];

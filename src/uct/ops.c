@@ -50,6 +50,27 @@ void uct_peervma_ops_estimate(uct_perf_attr_t *attr, double bandwidth,
                  latency);
 }
 
+void uct_peervma_ops_capabilities(uct_iface_attr_t *attr)
+{
+    attr->cap.flags = UCT_IFACE_FLAG_CONNECT_TO_IFACE |
+                      UCT_IFACE_FLAG_PUT_ZCOPY | UCT_IFACE_FLAG_GET_ZCOPY |
+                      UCT_IFACE_FLAG_PENDING;
+
+    attr->cap.put.max_zcopy = SIZE_MAX;
+    attr->cap.put.opt_zcopy_align = 1;
+    attr->cap.put.align_mtu = 1;
+    attr->cap.put.max_iov = 1;
+
+    attr->cap.get.max_zcopy = SIZE_MAX;
+    attr->cap.get.opt_zcopy_align = 1;
+    attr->cap.get.align_mtu = 1;
+    attr->cap.get.max_iov = 1;
+
+    attr->cap.am.opt_zcopy_align = 1;
+    attr->cap.am.align_mtu = 1;
+    attr->cap.am.max_iov = 1;
+}
+
 void uct_peervma_ops_progress_switch(uct_iface_h iface, unsigned flags)
 {
     (void)iface;

@@ -21,6 +21,9 @@ void uct_peervma_ops_fill(uct_iface_internal_ops_t *ops_p,
 void uct_peervma_ops_estimate(uct_perf_attr_t *attr, double bandwidth,
                               double latency);
 
+/* Set what an interface can do, to put and get zcopy of one buffer. */
+void uct_peervma_ops_capabilities(uct_iface_attr_t *attr);
+
 /* Operations of transports whose calls are complete when they return. */
 void uct_peervma_ops_progress_switch(uct_iface_h iface, unsigned flags);
 unsigned uct_peervma_ops_progress(uct_iface_h iface);

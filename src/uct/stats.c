@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static const char *const stat_names[UCT_PEERVMA_STAT_LAST] = {
+    [UCT_PEERVMA_STAT_PEERS] = "peers",
     [UCT_PEERVMA_STAT_LOOKUPS] = "lookups",
     [UCT_PEERVMA_STAT_REGIONS] = "regions",
     [UCT_PEERVMA_STAT_REGIONS_TRIED] = "regions_tried",
@@ -33,11 +34,21 @@ static const char *const stat_names[UCT_PEERVMA_STAT_LAST] = {
 _Atomic uint64_t uct_peervma_stats[UCT_PEERVMA_STAT_LAST];
 
 static const char *_Atomic detection_name = "none";
+static const char *_Atomic speed_source = "default";
+static _Atomic double speed_to_device, speed_from_device;
 static _Atomic pid_t printing_pid;
 
 void uct_peervma_stats_set_detection(const char *detection)
 {
     detection_name = detection;
+}
+
+void uct_peervma_stats_set_speed(const char *source, double to_device,
+                                 double from_device)
+{
+    speed_source = source;
+    speed_to_device = to_device;
+    speed_from_device = from_device;
 }
 
 void uct_peervma_stats_print_at_exit(void)
@@ -53,8 +64,10 @@ int uct_peervma_stats_format(char *buffer, size_t size)
     gethostname(host, sizeof(host) - 1);
     length = snprintf(buffer, size,
                       "peervma: stats host=%s pid=%d "
-                      "detection=%s",
-                      host, (int)getpid(), detection_name);
+                      "detection=%s speed=%s to_device_mb_s=%.0f "
+                      "from_device_mb_s=%.0f",
+                      host, (int)getpid(), detection_name, speed_source,
+                      speed_to_device / 1e6, speed_from_device / 1e6);
     for (stat = 0; stat < UCT_PEERVMA_STAT_LAST; ++stat) {
         size_t used = ((size_t)length < size) ? (size_t)length : size;
 

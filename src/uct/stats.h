@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 typedef enum {
+    UCT_PEERVMA_STAT_PEERS,          /* other processes with the plugin */
     UCT_PEERVMA_STAT_LOOKUPS,        /* addresses asked for */
     UCT_PEERVMA_STAT_REGIONS,        /* device mappings found or made */
     UCT_PEERVMA_STAT_REGIONS_TRIED,  /* exported and registered for a trial */
@@ -50,6 +51,11 @@ static inline uint64_t uct_peervma_stat_get(uct_peervma_stat_t stat)
 
 /* How device memory is detected: "events" or "query"; static. */
 void uct_peervma_stats_set_detection(const char *detection);
+
+/* How quickly the CPU copies, in bytes per second, and who says so: "set",
+ * "measured" or "default"; static. */
+void uct_peervma_stats_set_speed(const char *source, double to_device,
+                                 double from_device);
 
 /* Print the counters when this process, not a child of it, exits. */
 void uct_peervma_stats_print_at_exit(void);

@@ -15,6 +15,7 @@ ucs_status_t uct_peervma_status(int error)
     case EINVAL:
         return UCS_ERR_INVALID_PARAM;
     case ENOMEM:
+    case ENOSPC:
         return UCS_ERR_NO_MEMORY;
     case EDQUOT:
     case EMFILE:

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "buffer.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -11,13 +13,14 @@
 
 #define BAR "/sys/bus/pci/devices/0000:00:05.0/resource2"
 
-const char *const buffer_kind_names[4] = {"host", "device", "readonly", "bar"};
+const char *const buffer_kind_names[6] = {"host", "device", "readonly",
+                                          "bar",  "orphan", "fake"};
 
 buffer_kind_t buffer_kind_of(const char *name)
 {
     int kind;
 
-    for (kind = 0; kind < 4; ++kind) {
+    for (kind = 0; kind < 6; ++kind) {
         if (strcmp(name, buffer_kind_names[kind]) == 0) {
             return (buffer_kind_t)kind;
         }
@@ -66,6 +69,41 @@ static char *map_bar(size_t size)
     return bytes;
 }
 
+/* What is mapped stays, of which no handle is left. */
+static char *map_orphan(size_t size)
+{
+    softaccel_buffer_t buffer;
+    int fd;
+
+    must(softaccel_open(&fd), "the accelerator");
+    must(softaccel_buffer_create(fd, size, &buffer), "device memory");
+    close(fd);
+    return buffer.ptr;
+}
+
+/* A mapping of a file of such a name that is no more is listed as that of a
+ * dma-buf. */
+static char *map_fake(size_t size)
+{
+    char path[64];
+    char *bytes;
+    int fd;
+
+    snprintf(path, sizeof(path), "/dmabuf:peervma-test-%d", (int)getpid());
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        peer_die("no file can be made in /");
+    }
+    unlink(path);
+    must((ftruncate(fd, (off_t)size) == 0) ? 0 : -errno, "ftruncate");
+    bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (bytes == MAP_FAILED) {
+        peer_die("mmap failed");
+    }
+    return bytes;
+}
+
 void buffer_protect(buffer_t *buffer, int prot)
 {
     if (mmap(buffer->bytes, buffer->size, prot, MAP_SHARED | MAP_FIXED,
@@ -89,6 +127,10 @@ void buffer_create(buffer_t *buffer, buffer_kind_t kind, size_t size)
         }
     } else if (kind == BUFFER_BAR) {
         buffer->bytes = map_bar(size);
+    } else if (kind == BUFFER_ORPHAN) {
+        buffer->bytes = map_orphan(size);
+    } else if (kind == BUFFER_FAKE) {
+        buffer->bytes = map_fake(size);
     } else {
         buffer->bytes = mmap(NULL, size, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

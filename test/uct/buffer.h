@@ -15,7 +15,9 @@ typedef enum {
     BUFFER_HOST,
     BUFFER_DEVICE,
     BUFFER_READONLY, /* of the accelerator, mapped read-only */
-    BUFFER_BAR       /* the accelerator's BAR, where it has no driver */
+    BUFFER_BAR,      /* the accelerator's BAR, where it has no driver */
+    BUFFER_ORPHAN,   /* of the accelerator, whose node is open no more */
+    BUFFER_FAKE      /* main memory that looks like a dma-buf's */
 } buffer_kind_t;
 
 typedef struct buffer {
@@ -25,7 +27,7 @@ typedef struct buffer {
     softaccel_buffer_t device;
 } buffer_t;
 
-extern const char *const buffer_kind_names[4];
+extern const char *const buffer_kind_names[6];
 
 /* Ends the test if there is no such kind. */
 buffer_kind_t buffer_kind_of(const char *name);

@@ -100,12 +100,12 @@ ipc=("UCX_TLS=tcp,self,pvma_copy,pvma_ipc" UCX_NET_DEVICES=ens3
     local -a both=("UCX_TLS=rc_verbs,tcp,self,pvma_copy,pvma_ipc"
         "UCX_NET_DEVICES=rxe0:1,ens3" UCX_IB_GID_INDEX=1 UCX_RC_TIMEOUT=60ms
         UCX_RNDV_THRESH=8k UCX_RNDV_SCHEME=get_zcopy "$whole")
-    pair "${both[@]}" UCX_PEERVMA_IPC_READ_BW=100GBps \
-        UCX_PEERVMA_IPC_WRITE_BW=100GBps -- uct_ipc cached
+    pair "${both[@]}" UCX_PEERVMA_COPY_BW_FROM_DEVICE=100GBps \
+        UCX_PEERVMA_COPY_BW_TO_DEVICE=100GBps -- uct_ipc cached
     pair_holds
     [ "$(stat ipc_bytes "$output")" -eq $((10 * 1048576)) ]
     [ "$(stat dmabuf_exports "$output")" -eq 0 ]
-    pair "${both[@]}" UCX_PEERVMA_IPC_READ_BW=1MBps -- uct_ipc cached
+    pair "${both[@]}" UCX_PEERVMA_COPY_BW_FROM_DEVICE=1MBps -- uct_ipc cached
     pair_holds
     [ "$(stat ipc_bytes "$output")" -eq 0 ]
     [ "$(stat dmabuf_exports "$output")" -eq 1 ]

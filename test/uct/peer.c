@@ -33,10 +33,12 @@ static int open_socket(const char *host, int listening)
     struct addrinfo hints = {.ai_family = AF_INET,
                              .ai_socktype = SOCK_STREAM,
                              .ai_flags = listening ? AI_PASSIVE : 0};
+    const char *port = getenv("PORT");
     struct addrinfo *address;
     int fd, ok, one = 1;
 
-    if (getaddrinfo(host, PORT, &hints, &address) != 0) {
+    if (getaddrinfo(host, (port != NULL) ? port : PORT, &hints, &address) !=
+        0) {
         peer_die("no address of %s", host);
     }
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -160,7 +162,8 @@ static void load_plugin(const peer_t *peer)
     if (is_meant(peer, "NO_PLUGIN")) {
         return;
     }
-    plugin = dlopen(PLUGIN, RTLD_NOW | RTLD_LOCAL);
+    plugin = dlopen(getenv("PLUGIN") != NULL ? getenv("PLUGIN") : PLUGIN,
+                    RTLD_NOW | RTLD_LOCAL);
     if (plugin == NULL) {
         peer_die("%s", dlerror());
     }
@@ -172,7 +175,11 @@ static void load_plugin(const peer_t *peer)
 
 static void connect_endpoint(peer_t *peer)
 {
-    ucp_ep_params_t params = {.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS};
+    ucp_ep_params_t params = {
+        .field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS |
+                      UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE,
+        .err_mode = peer->errors,
+    };
     ucp_address_t *own, *other;
     uint64_t other_length;
     size_t length;
@@ -195,9 +202,13 @@ void peer_start(peer_t *peer)
 {
     const ucp_params_t params = {
         .field_mask = UCP_PARAM_FIELD_FEATURES,
-        .features = UCP_FEATURE_TAG | UCP_FEATURE_RMA,
+        .features = (peer->features != 0) ? peer->features
+                                          : (UCP_FEATURE_TAG | UCP_FEATURE_RMA),
     };
-    const ucp_worker_params_t worker_params = {.field_mask = 0};
+    const ucp_worker_params_t worker_params = {
+        .field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE,
+        .thread_mode = peer->thread_mode,
+    };
 
     load_plugin(peer);
     must(ucp_init(&params, NULL, &peer->context), "ucp_init");
@@ -227,7 +238,9 @@ ucs_status_t peer_wait(peer_t *peer, void *request)
         return UCS_PTR_STATUS(request);
     }
     do {
-        ucp_worker_progress(peer->worker);
+        if ((ucp_worker_progress(peer->worker) == 0) && peer->sleeps) {
+            ucp_worker_wait(peer->worker);
+        }
         status = ucp_request_check_status(request);
     } while (status == UCS_INPROGRESS);
     ucp_request_free(request);

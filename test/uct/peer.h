@@ -18,6 +18,11 @@ typedef struct peer {
     ucp_context_h context;
     ucp_worker_h worker;
     ucp_ep_h ep;
+    /* For peer_start(), if not 0: */
+    uint64_t features;             /* those of UCP */
+    ucs_thread_mode_t thread_mode; /* single is 0 */
+    ucp_err_handling_mode_t errors;
+    int sleeps; /* until there is something to progress */
 } peer_t;
 
 __attribute__((noreturn, format(printf, 1, 2))) void peer_die(

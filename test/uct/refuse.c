@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * A NIC that refuses some dma-bufs, to be preloaded: those of REFUSE_BYTES
- * bytes, or all, on the node REFUSE_NODE, or on all. Each refusal is a line on
- * standard error.
+ * bytes, or all, on the node REFUSE_NODE, or on all, but the first
+ * REFUSE_AFTER; with the errno REFUSE_ERRNO. Each refusal is a line on standard
+ * error.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,23 +17,27 @@
 static int is_refused(size_t length, int fd)
 {
     const char *bytes = getenv("REFUSE_BYTES"), *node = getenv("REFUSE_NODE");
+    const char *after = getenv("REFUSE_AFTER");
+    static unsigned long count;
     char host[65] = "";
 
     gethostname(host, sizeof(host) - 1);
     return (fd >= 0) && ((node == NULL) || (strcmp(node, host) == 0)) &&
-           ((bytes == NULL) || (strtoul(bytes, NULL, 0) == length));
+           ((bytes == NULL) || (strtoul(bytes, NULL, 0) == length)) &&
+           ((after == NULL) || (count++ >= strtoul(after, NULL, 0)));
 }
 
 struct ibv_mr *ibv_reg_dmabuf_mr(struct ibv_pd *pd, uint64_t offset,
                                  size_t length, uint64_t iova, int fd,
                                  int access)
 {
+    const char *number = getenv("REFUSE_ERRNO");
     struct ibv_mr *(*next)(struct ibv_pd *, uint64_t, size_t, uint64_t, int,
                            int);
 
     if (is_refused(length, fd)) {
         fprintf(stderr, "refused a dma-buf of %zu bytes\n", length);
-        errno = EREMOTEIO;
+        errno = (number != NULL) ? atoi(number) : EREMOTEIO;
         return NULL;
     }
     /* That of the nodes, which is preloaded too. */

@@ -239,6 +239,9 @@ static void the_table_of_versions_is_right(void **state)
             4 + version->rkey_unpack_params,
             find_row("uct_component_t", "rkey_unpack", minor)->arguments);
         assert_int_equal(
+            7 + version->alloc_sys_device,
+            find_row("uct_md_ops_t", "mem_alloc", minor)->arguments);
+        assert_int_equal(
             4 + version->mem_flags,
             find_row("ucs_memtype_cache_update", "-", minor)->arguments);
         assert_int_equal(version->functions, functions_of(minor));

@@ -20,6 +20,10 @@ static void the_line_has_every_counter_once(void **state)
         " host=",
         " pid=",
         " detection=",
+        " speed=",
+        " to_device_mb_s=",
+        " from_device_mb_s=",
+        " peers=",
         " lookups=",
         " regions=",
         " dmabuf_exports=",
@@ -46,10 +50,13 @@ static void the_line_has_every_counter_once(void **state)
 
     (void)state;
     uct_peervma_stats_set_detection("events");
+    uct_peervma_stats_set_speed("measured", 2e9, 2.5e8);
     assert_in_range(uct_peervma_stats_format(line, sizeof(line)), 1,
                     sizeof(line) - 1);
     assert_memory_equal(line, "peervma: stats ", 15);
     assert_non_null(strstr(line, " detection=events "));
+    assert_non_null(strstr(
+        line, " speed=measured to_device_mb_s=2000 from_device_mb_s=250 "));
     for (i = 0; i < sizeof(names) / sizeof(names[0]); ++i) {
         found = strstr(line, names[i]);
         assert_non_null(found);

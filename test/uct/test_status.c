@@ -22,6 +22,7 @@ static void each_cause_keeps_its_meaning(void **state)
     assert_int_equal(uct_peervma_status(-ERANGE), UCS_ERR_OUT_OF_RANGE);
     assert_int_equal(uct_peervma_status(-EINVAL), UCS_ERR_INVALID_PARAM);
     assert_int_equal(uct_peervma_status(-ENOMEM), UCS_ERR_NO_MEMORY);
+    assert_int_equal(uct_peervma_status(-ENOSPC), UCS_ERR_NO_MEMORY);
     assert_int_equal(uct_peervma_status(-EMFILE), UCS_ERR_EXCEEDS_LIMIT);
     assert_int_equal(uct_peervma_status(-EDQUOT), UCS_ERR_EXCEEDS_LIMIT);
     assert_int_equal(uct_peervma_status(-ESTALE), UCS_ERR_NO_DEVICE);

@@ -69,10 +69,22 @@ struct uct_tl {
     ucs_list_link_t list; /* in uct_component.tl_list */
 };
 
+/* UCX 1.19 added the system device. */
+typedef ucs_status_t (*uct_md_mem_alloc_v1_18_t)(
+    uct_md_h md, size_t *length_p, void **address_p, ucs_memory_type_t mem_type,
+    unsigned flags, const char *name, uct_mem_h *memh_p);
+typedef ucs_status_t (*uct_md_mem_alloc_v1_19_t)(
+    uct_md_h md, size_t *length_p, void **address_p, ucs_memory_type_t mem_type,
+    ucs_sys_device_t sys_device, unsigned flags, const char *name,
+    uct_mem_h *memh_p);
+
 struct uct_md_ops {
     void (*close)(uct_md_h md);
     ucs_status_t (*query)(uct_md_h md, uct_md_attr_v2_t *attr);
-    void *mem_alloc; /* its arguments differ by version; not ours */
+    union {
+        uct_md_mem_alloc_v1_18_t v1_18;
+        uct_md_mem_alloc_v1_19_t v1_19;
+    } mem_alloc;
     ucs_status_t (*mem_free)(uct_md_h md, uct_mem_h memh);
     ucs_status_t (*mem_advise)(uct_md_h md, uct_mem_h memh, void *address,
                                size_t length, unsigned advice);

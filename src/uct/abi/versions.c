@@ -14,13 +14,14 @@ const uct_peervma_version_t *uct_peervma_version;
 /* clang-format off */
 static const uct_peervma_version_t versions[] = {
     /* minor, functions, internal_ops, md_attr_end, unknown_type,
-     * rkey_unpack_params, path_bandwidth, access_host, mem_flags */
-    {18, 0,     UCT_PEERVMA_OPS_V1_18, 536, 9,  0, 0, 0, 0},
-    {19, F1_19, UCT_PEERVMA_OPS_V1_18, 536, 9,  1, 1, 1, 0},
-    {20, F1_20, UCT_PEERVMA_OPS_V1_20, 536, 9,  1, 1, 1, 0},
-    {21, F1_21, UCT_PEERVMA_OPS_V1_18, 536, 10, 1, 1, 1, 0},
-    {22, F1_22, UCT_PEERVMA_OPS_V1_22, 537, 10, 1, 1, 1, 1},
-    {23, F1_23, UCT_PEERVMA_OPS_V1_22, 537, 10, 1, 1, 1, 1}
+     * rkey_unpack_params, path_bandwidth, access_host, mem_flags,
+     * alloc_sys_device */
+    {18, 0,     UCT_PEERVMA_OPS_V1_18, 536, 9,  0, 0, 0, 0, 0},
+    {19, F1_19, UCT_PEERVMA_OPS_V1_18, 536, 9,  1, 1, 1, 0, 1},
+    {20, F1_20, UCT_PEERVMA_OPS_V1_20, 536, 9,  1, 1, 1, 0, 1},
+    {21, F1_21, UCT_PEERVMA_OPS_V1_18, 536, 10, 1, 1, 1, 0, 1},
+    {22, F1_22, UCT_PEERVMA_OPS_V1_22, 537, 10, 1, 1, 1, 1, 1},
+    {23, F1_23, UCT_PEERVMA_OPS_V1_22, 537, 10, 1, 1, 1, 1, 1}
 };
 /* clang-format on */
 

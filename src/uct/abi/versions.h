@@ -41,6 +41,7 @@ typedef struct {
     unsigned path_bandwidth : 1;     /* uct_perf_attr_t has it */
     unsigned access_host : 1;        /* UCP wants HOST in access_mem_types */
     unsigned mem_flags : 1;          /* ucs_memtype_cache_update() takes them */
+    unsigned alloc_sys_device : 1;   /* uct_md_ops_t.mem_alloc takes it */
 } uct_peervma_version_t;
 
 /* Of the UCX in this process; NULL until the guard has proved it. */

@@ -77,9 +77,7 @@ static ucs_status_t md_query(uct_md_h md, uct_md_attr_v2_t *attr)
         attr->access_mem_types |= UCS_BIT(UCS_MEMORY_TYPE_HOST);
     }
     attr->detect_mem_types = all;
-    /* UCP aborts a receive whose buffer it cannot register, but knows how to
-     * stage memory of which no dma-buf is promised. */
-    attr->dmabuf_mem_types = (to_md(md)->export_error == 0) ? device : 0;
+    attr->dmabuf_mem_types = to_md(md)->promises ? device : 0;
     if (uct_peervma_alloc_has_device(to_md(md)->alloc)) {
         attr->flags |= UCT_MD_FLAG_ALLOC;
         attr->alloc_mem_types = device;
@@ -108,7 +106,7 @@ static ucs_sys_device_t region_sys_device(const peervma_region_t *region)
 static ucs_memory_type_t region_type(uct_peervma_md_t *md,
                                      const peervma_region_t *region)
 {
-    if ((md->export_error == 0) &&
+    if (md->promises &&
         (uct_peervma_types.staged != uct_peervma_types.device) &&
         uct_peervma_trial_is_staged(md->trial, region)) {
         return uct_peervma_types.staged;
@@ -167,7 +165,7 @@ static ucs_status_t md_mem_query(uct_md_h tl_md, const void *address,
         return uct_peervma_status(ret);
     }
 
-    if (md->export_error != 0) {
+    if (!md->promises) {
         uct_peervma_explain_no_export(&region, md->export_error,
                                       md->export_reason);
     }
@@ -426,8 +424,12 @@ ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
     md->super.ops = &md_ops;
     md->super.component = component;
     /* UCP decides at its start how device memory may travel, when there may be
-     * no mapping yet to try an export with. */
+     * no mapping yet to try an export with. Where a type for what is refused is
+     * left the answer can be yes: without /dev/peervma, what the program holds
+     * open may do for an export. */
     md->export_error = peervma_context_exports(md->context, &md->export_reason);
+    md->promises = (md->export_error == 0) ||
+                   (uct_peervma_types.staged != uct_peervma_types.device);
     set_speed(config);
     md->has_iface = 0;
     last_md = md;

@@ -14,6 +14,7 @@ typedef struct {
     peervma_context_t *context;
     uct_peervma_trial_t *trial;
     uct_peervma_alloc_t *alloc;
+    int promises;           /* dma-bufs of the device type */
     int export_error;       /* exports cannot be counted on; < 0 */
     unsigned export_reason; /* then: why */
     int has_iface;          /* UCX opened one, sooner or later */

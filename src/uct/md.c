@@ -331,6 +331,10 @@ static void md_close(uct_md_h md)
         uct_peervma_is_left_out(transports)) {
         uct_peervma_explain_left_out(transports);
     }
+    if ((uct_peervma_stat_get(UCT_PEERVMA_STAT_DMABUF_EXPORTS) > 0) &&
+        (uct_peervma_stat_get(UCT_PEERVMA_STAT_PEERS) == 0)) {
+        uct_peervma_explain_alone();
+    }
     if (last_md == to_md(md)) {
         last_md = NULL;
     }

@@ -50,6 +50,8 @@ tcp=("UCX_TLS=tcp,self,pvma_copy" UCX_NET_DEVICES=ens3)
         [ "$(stat cpu_copied_bytes "$text")" -eq 0 ]
         [ "$(stat dmabuf_exports "$text")" -eq 1 ]
         [ "$(stat dmabuf_refused "$text")" -eq 0 ]
+        [ "$(stat peers "$text")" -eq 1 ]
+        [[ $text != *"has the plugin"* ]]
     done
 }
 
@@ -142,6 +144,32 @@ lines() { grep -c "$1" <<<"$2" || true; }
         "$server")" -eq 1 ]
 }
 
+@test "a NIC's refusal for want of support, memory or sense is staged" {
+    local number text
+    for number in 95 12 22; do # EOPNOTSUPP, ENOMEM, EINVAL
+        pair "${rdma[@]}" "$refuse" REFUSE_ERRNO="$number" -- uct_refusal
+        pair_holds
+        for text in "$output" "$server"; do
+            [ "$(stat regions_staged "$text")" -eq 1 ]
+            [ "$(lines 'the NIC rxe0 refused its dma-buf' "$text")" -eq 1 ]
+        done
+    done
+}
+
+@test "a NIC that refuses after the trial fails the request, not the process" {
+    pair "${rdma[@]}" "$refuse" REFUSE_NODE=node0 REFUSE_AFTER=1 \
+        -- uct_beyond inside
+    grep -q '^client: ' <<<"$output"
+    [[ $output != *"client: accepted"* ]]
+    [ "$(lines '^refused a dma-buf' "$output")" -ge 1 ]
+    grep -q '^server: nothing from behind' <<<"$server"
+}
+
+@test "a peer that is killed in mid-transfer is an error, and nothing is kept" {
+    pair "${rdma[@]}" -- uct_killed
+    pair_holds
+}
+
 @test "what the NICs of both nodes refuse is staged" {
     pair "${rdma[@]}" "$refuse" -- uct_refusal
     pair_holds
@@ -169,6 +197,8 @@ lines() { grep -c "$1" <<<"$2" || true; }
     pair "${rdma[@]}" NO_PLUGIN=server SERVER_MEMORY=host -- uct_refusal
     pair_holds
     [ "$(stat dmabuf_exports "$output")" -gt 0 ]
+    [ "$(stat peers "$output")" -eq 0 ]
+    grep -q '^peervma: no process .* from node0 has the plugin' <<<"$output"
 }
 
 @test "with another memory type device memory is zero-copy all the same" {
@@ -188,4 +218,154 @@ lines() { grep -c "$1" <<<"$2" || true; }
     pair "${free[@]}" UCX_PEERVMA_COPY_BW_TO_DEVICE=100GBps \
         UCX_PEERVMA_COPY_BW_FROM_DEVICE=100GBps -- uct_zerocopy
     [ "$(stat cpu_copied_bytes "$output")" -gt 0 ]
+}
+
+@test "the CPU's speed is measured with the first buffer, unless it is set" {
+    pair "${rdma[@]}" -- uct_zerocopy
+    pair_holds
+    local text
+    for text in "$output" "$server"; do
+        [ "$(stat speed "$text")" = measured ]
+        [ "$(stat cpu_copied_bytes "$text")" -eq 0 ]
+    done
+    pair "${rdma[@]}" UCX_PEERVMA_COPY_BW_TO_DEVICE=3GBps \
+        UCX_PEERVMA_COPY_BW_FROM_DEVICE=30MBps UCX_PEERVMA_COPY_LATENCY=1us \
+        -- uct_zerocopy
+    pair_holds
+    [ "$(stat speed "$output")" = set ]
+    [ "$(stat to_device_mb_s "$output")" -gt 2000 ]
+    [ "$(stat from_device_mb_s "$output")" -lt 100 ]
+}
+
+# first_zero_copy TEXT: from how many bytes on UCX sends the device's memory
+# zero-copy, by its table.
+first_zero_copy() {
+    awk '/tagged message by ucp_tag_send\*.* from ze-device/ { found = 1 }
+         found && /zero-copy/ && match($0, /[0-9]+K?\.\./) {
+             print substr($0, RSTART, RLENGTH - 2); exit }' <<<"$1"
+}
+
+@test "UCX sends zero-copy from more bytes on where the CPU is quicker" {
+    local -a free=("${rdma[@]/UCX_RNDV_*/UCX_WARN_UNUSED_ENV_VARS=n}")
+    local -a first
+    local speed
+    for speed in 1 10; do
+        pair "${free[@]}" UCX_PROTO_INFO=y UCX_PEERVMA_COPY_LATENCY=1us \
+            UCX_PEERVMA_COPY_BW_TO_DEVICE="${speed}MBps" \
+            UCX_PEERVMA_COPY_BW_FROM_DEVICE="${speed}MBps" -- uct_zerocopy
+        first+=("$(first_zero_copy "$output$server")")
+    done
+    echo "zero-copy from ${first[0]} bytes at 1 MB/s, from ${first[1]} at 10"
+    [ -n "${first[0]}" ]
+    [ "${first[0]}" != "${first[1]}" ]
+}
+
+@test "UCX allocates on the accelerator, and its NIC reads and writes there" {
+    local device
+    device=$(on 0 sh -c 'grep -l softaccel /sys/class/drm/renderD*/device/uevent' |
+        cut -d/ -f5)
+    pair "${rdma[@]}" UCX_PEERVMA_ALLOC_DEVICE="$device" -- uct_alloc
+    pair_holds
+    local text
+    for text in "$output" "$server"; do
+        [ "$(stat cpu_copied_bytes "$text")" -eq 0 ]
+        [ "$(stat dmabuf_exports "$text")" -ge 1 ]
+    done
+}
+
+@test "where no accelerator is named UCX allocates on one all the same" {
+    pair "${rdma[@]}" -- uct_alloc
+    pair_holds
+}
+
+@test "ucx_perftest on memory that it allocates on the accelerators" {
+    run "$testbed" mpirun --timeout 300 -np 2 --mca accelerator ^peervma \
+        -x UCX_PEERVMA_STATS=y \
+        peervma run ucx_perftest -t tag_bw -m ze-device -s 1048576 -n 20 -w 2
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ $output == *"Final:"* ]]
+    [ "$(grep -c '^peervma: stats' <<<"$output")" -eq 2 ]
+    [ "$(grep -c 'dmabuf_exports=[1-9]' <<<"$output")" -eq 2 ]
+    [ "$(grep -c 'cpu_copied_bytes=0' <<<"$output")" -eq 2 ]
+}
+
+@test "without trials a good NIC has one registration, as before it had two" {
+    local trials=REGISTRATIONS_EXPECTED=1
+    pair "${rdma[@]}" UCX_PEERVMA_TRY_NICS=n "$trials" -- uct_zerocopy
+    pair_holds
+    local text
+    for text in "$output" "$server"; do
+        [ "$(stat cpu_copied_bytes "$text")" -eq 0 ]
+        [ "$(stat dmabuf_exports "$text")" -eq 1 ]
+    done
+}
+
+@test "without trials a NIC that refuses fails the request, and no bytes pass" {
+    pair "${rdma[@]}" UCX_PEERVMA_TRY_NICS=n "$refuse" REFUSE_NODE=node0 \
+        -- uct_beyond inside
+    grep -q '^client: ' <<<"$output"
+    [[ $output != *"client: accepted"* ]]
+    grep -q '^refused a dma-buf' <<<"$output"
+    [ "$(stat regions_staged "$output")" -eq 0 ]
+    # With a trial the same buffer is staged, and arrives.
+    pair "${rdma[@]}" "$refuse" REFUSE_NODE=node0 -- uct_beyond inside
+    grep -q '^client: accepted' <<<"$output"
+    [ "$(stat regions_staged "$output")" -ge 1 ]
+}
+
+@test "without peervma.ko zero-copy goes by PRIME, where a node is open" {
+    local node
+    for node in 0 1; do
+        on "$node" /usr/lib/peervma-testbed/node-setup module off
+    done
+    pair "${rdma[@]}" -- uct_zerocopy
+    local found=$output found_status=$status
+    pair "${rdma[@]}" CLIENT_MEMORY=orphan SERVER_MEMORY=orphan -- uct_refusal
+    for node in 0 1; do
+        on "$node" /usr/lib/peervma-testbed/node-setup module on
+    done
+    # What no open node has is staged, with one line.
+    pair_holds
+    [ "$(stat regions_staged "$output")" -eq 1 ]
+    [ "$(stat dmabuf_exports "$output")" -eq 0 ]
+    [ "$(lines '^peervma: .*not zero-copy: .*peervma' "$output")" -eq 1 ]
+    output=$found status=$found_status
+    tap_holds <<<"$output"
+    [ "$status" -eq 0 ]
+    [ "$(stat cpu_copied_bytes "$output")" -eq 0 ]
+    [ "$(stat dmabuf_exports "$output")" -eq 1 ]
+    [ "$(stat dmabuf_refused "$output")" -eq 0 ]
+}
+
+# every_way TEXT SETTING...: all ways of UCP to move bytes, and UCX's table of
+# protocols has TEXT of device memory.
+every_way() {
+    local text=$1
+    shift
+    pair "${rdma[@]}" UCX_PROTO_INFO=y LARGEST=300007 "$@" -- uct_matrix
+    grep -E "^(not )?ok |^#" <<<"$output" || true
+    pair_holds
+    grep -q "$text" <<<"$output$server"
+    [ "$(stat regions_staged "$output")" -eq 0 ]
+}
+
+@test "tag, stream, AM, RMA, atomics, threads over RDMA, rendezvous by get" {
+    every_way "zero-copy read from remote" UCX_RNDV_SCHEME=get_zcopy
+}
+
+@test "the same, rendezvous by put" {
+    every_way "zero-copy .*write to remote" UCX_RNDV_SCHEME=put_zcopy
+}
+
+@test "the same, rendezvous by fragments that are got" {
+    every_way "fragmented" UCX_RNDV_SCHEME=get_ppln
+}
+
+@test "the same, rendezvous by fragments that are put" {
+    every_way "fragmented" UCX_RNDV_SCHEME=put_ppln
+}
+
+@test "the same by workers that sleep until there is something to do" {
+    every_way "zero-copy read from remote" SLEEPS=y
 }

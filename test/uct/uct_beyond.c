@@ -2,8 +2,9 @@
 /*
  * A device pointer with a length beyond its mapping, behind which lies another
  * buffer of the device: it is refused, and nothing of the other buffer leaves
- * the process. Modes: "map" asks ucp_mem_map(), "short" and "long" send. The
- * client prints what it was told; it may die. The server prints what came.
+ * the process. Modes: "map" asks ucp_mem_map(), "short" and "long" send, and
+ * "inside" sends what does not leave the mapping. The client prints what it was
+ * told; it may die. The server prints what came.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -57,6 +58,8 @@ static int run_client(peer_t *peer, const char *mode)
     peer_swap(peer, 0);
     if (strcmp(mode, "map") == 0) {
         status = try_map(peer, first.bytes, SIZE + 1);
+    } else if (strcmp(mode, "inside") == 0) {
+        status = peer_send(peer, first.bytes, SIZE);
     } else if (strcmp(mode, "short") == 0) {
         status = peer_send(peer, first.bytes + SIZE - SHORT / 2, SHORT);
     } else {

@@ -8,13 +8,10 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "ipc_requests.h"
 #include "stats.h"
-
-/* An owner answers at once, unless it is stopped or its node thrashes. */
-#define ANSWER_SECONDS 10
 
 typedef struct connection {
     struct connection *next;
@@ -24,17 +21,8 @@ typedef struct connection {
     uct_peervma_ipc_token_t owner;
 } connection_t;
 
-typedef struct request {
-    struct request *next;
-    const connection_t *connection;
-    uint64_t id;
-    uint64_t offset;
-    int result; /* a descriptor or -errno; -EINPROGRESS */
-} request_t;
-
 static struct {
     pthread_mutex_t lock;
-    pthread_cond_t answered;
     unsigned users;
     const uct_peervma_ipc_service_ops_t *ops;
     void *arg;
@@ -46,11 +34,7 @@ static struct {
     pthread_t thread;
     connection_t *connections;
     unsigned connection_count;
-    request_t *requests;
-} service = {.lock = PTHREAD_MUTEX_INITIALIZER,
-             .answered = PTHREAD_COND_INITIALIZER,
-             .listener = -1,
-             .wake = -1};
+} service = {.lock = PTHREAD_MUTEX_INITIALIZER, .listener = -1, .wake = -1};
 
 const uct_peervma_ipc_token_t *uct_peervma_ipc_service_token(void)
 {
@@ -83,38 +67,6 @@ static connection_t *add_connection(int fd,
         ++service.connection_count;
     }
     return connection;
-}
-
-/* Under the lock: an answer for who waits for it. */
-static int answer_request(const connection_t *connection, uint64_t id,
-                          int result, uint64_t offset)
-{
-    request_t *request;
-
-    for (request = service.requests; request != NULL; request = request->next) {
-        if ((request->connection == connection) && (request->id == id) &&
-            (request->result == -EINPROGRESS)) {
-            request->result = result;
-            request->offset = offset;
-            pthread_cond_broadcast(&service.answered);
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Under the lock. */
-static void fail_requests(const connection_t *connection)
-{
-    request_t *request;
-
-    for (request = service.requests; request != NULL; request = request->next) {
-        if ((request->connection == connection) &&
-            (request->result == -EINPROGRESS)) {
-            request->result = -ECONNRESET;
-        }
-    }
-    pthread_cond_broadcast(&service.answered);
 }
 
 static void accept_peer(void)
@@ -167,11 +119,10 @@ static int hear_owner(const connection_t *connection,
     switch (message->type) {
     case UCT_PEERVMA_IPC_GIVE:
         result = ((message->error == 0) && (fd >= 0)) ? fd : result;
-        pthread_mutex_lock(&service.lock);
-        if (!answer_request(connection, message->id, result, message->offset)) {
+        if (!uct_peervma_ipc_requests_answer(connection, message->id, result,
+                                             message->offset)) {
             result = -ETIMEDOUT; /* nobody waits any more */
         }
-        pthread_mutex_unlock(&service.lock);
         if ((fd >= 0) && (result != fd)) {
             close(fd);
         }
@@ -221,7 +172,7 @@ static void remove_broken(void)
         }
         *link = connection->next;
         --service.connection_count;
-        fail_requests(connection);
+        uct_peervma_ipc_requests_fail(connection);
         pthread_mutex_unlock(&service.lock);
 
         close(connection->fd);
@@ -325,6 +276,7 @@ static void leave_in_child(void)
         close(service.wake);
     }
     service.lock = unlocked; /* whoever held it stayed in the parent */
+    uct_peervma_ipc_requests_forget();
     service.connections = NULL;
     service.connection_count = 0;
     service.users = 0;
@@ -485,28 +437,10 @@ static int connect_owner(const uct_peervma_ipc_token_t *owner,
     return 0;
 }
 
-/* Under the lock: wait for the answer, and take the request back. */
-static int await_answer(request_t *request)
-{
-    request_t **link;
-    struct timespec until;
-    int ret = 0;
-
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ANSWER_SECONDS;
-    while ((request->result == -EINPROGRESS) && (ret == 0)) {
-        ret = pthread_cond_timedwait(&service.answered, &service.lock, &until);
-    }
-    for (link = &service.requests; *link != request; link = &(*link)->next) {
-    }
-    *link = request->next;
-    return (request->result == -EINPROGRESS) ? -ETIMEDOUT : request->result;
-}
-
 int uct_peervma_ipc_service_request(const uct_peervma_ipc_token_t *owner,
                                     uint64_t id, uint64_t *offset_p)
 {
-    request_t request = {.id = id, .result = -EINPROGRESS};
+    uct_peervma_ipc_request_t request;
     connection_t *connection;
     int ret;
 
@@ -516,16 +450,17 @@ int uct_peervma_ipc_service_request(const uct_peervma_ipc_token_t *owner,
         ret = connect_owner(owner, &connection);
     }
     if (ret == 0) {
+        uct_peervma_ipc_request_add(&request, connection, id);
         ret = uct_peervma_ipc_send(connection->fd, UCT_PEERVMA_IPC_GET, id, 0,
                                    0, -1);
-    }
-    if (ret == 0) {
-        request.connection = connection;
-        request.next = service.requests;
-        service.requests = &request;
-        ret = await_answer(&request);
+        if (ret != 0) {
+            uct_peervma_ipc_request_remove(&request);
+        }
     }
     pthread_mutex_unlock(&service.lock);
+    if (ret == 0) {
+        ret = uct_peervma_ipc_request_await(&request);
+    }
     if (ret >= 0) {
         *offset_p = request.offset;
     }

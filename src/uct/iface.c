@@ -27,6 +27,11 @@ static ucs_status_t iface_query(uct_iface_h iface, uct_iface_attr_t *attr)
     attr->cap.flags |= UCT_IFACE_FLAG_PUT_SHORT | UCT_IFACE_FLAG_GET_SHORT;
     attr->cap.put.max_short = UINT_MAX;
     attr->cap.get.max_short = UINT_MAX;
+    /* To be used by workers that sleep. All is complete when it returns, so
+     * nobody is ever called. */
+    attr->cap.event_flags = UCT_IFACE_FLAG_EVENT_SEND_COMP |
+                            UCT_IFACE_FLAG_EVENT_RECV |
+                            UCT_IFACE_FLAG_EVENT_ASYNC_CB;
     uct_peervma_speed_get(&speed);
     attr->bandwidth.dedicated = speed.from_device;
     attr->latency.c = speed.from_latency;
@@ -101,6 +106,13 @@ static void iface_close(uct_iface_h tl_iface)
     free(iface);
 }
 
+static ucs_status_t iface_event_arm(uct_iface_h iface, unsigned events)
+{
+    (void)iface;
+    (void)events;
+    return UCS_OK;
+}
+
 static const uct_iface_ops_t iface_ops = {
     .ep_put_short = uct_peervma_ep_put_short,
     .ep_put_zcopy = uct_peervma_ep_put_zcopy,
@@ -117,6 +129,7 @@ static const uct_iface_ops_t iface_ops = {
     .iface_progress_enable = uct_peervma_ops_progress_switch,
     .iface_progress_disable = uct_peervma_ops_progress_switch,
     .iface_progress = uct_peervma_ops_progress,
+    .iface_event_arm = iface_event_arm,
     .iface_close = iface_close,
     .iface_query = iface_query,
     .iface_get_device_address = iface_get_device_address,

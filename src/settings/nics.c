@@ -23,7 +23,8 @@ static bool is_on_a_bus(const char *root, const char *device)
 
 /*
  * The Ethernet device of a Soft-RoCE NIC. rdma_rxe is the one driver that shows
- * it, as "parent". Return: that the device is Soft-RoCE.
+ * it, as "parent". Return: that the device is Soft-RoCE, which may tell the bus
+ * of its Ethernet device for its own.
  */
 static bool soft_roce_parent(const char *root, const char *device,
                              char parent[32])
@@ -71,10 +72,10 @@ void peervma_nics_look(const char *root, peervma_nics_t *nics_p)
         if (entry->d_name[0] == '.') {
             continue;
         }
-        if (is_on_a_bus(root, entry->d_name)) {
-            nics_p->hardware = true;
-        } else if (soft_roce_parent(root, entry->d_name, parent)) {
+        if (soft_roce_parent(root, entry->d_name, parent)) {
             soft_roce_add(nics_p->soft_roce, entry->d_name, parent);
+        } else if (is_on_a_bus(root, entry->d_name)) {
+            nics_p->hardware = true;
         }
     }
     if (folder != NULL) {

@@ -99,6 +99,15 @@ static void soft_roce_gets_zero_copy_and_its_own_network(void **state)
     assert_set("UCX_RC_TIMEOUT", "60ms");
 }
 
+static void soft_roce_on_a_card_s_bus_is_no_hardware_nic(void **state)
+{
+    (void)state;
+    soft_roce_add("rxe0", "eth3\n");
+    file_write(root, NIC "rxe0/device/vendor", "0x1af4\n", 0444);
+    decide();
+    assert_set("UCX_NET_DEVICES", "rxe0:1,eth3");
+}
+
 static void all_soft_roce_devices_are_named(void **state)
 {
     const char *value;
@@ -375,6 +384,7 @@ int main(void)
         TEST(a_machine_without_nics_gets_what_is_independent_of_them),
         TEST(a_hardware_nic_keeps_ucx_s_transports_and_protocols),
         TEST(soft_roce_gets_zero_copy_and_its_own_network),
+        TEST(soft_roce_on_a_card_s_bus_is_no_hardware_nic),
         TEST(all_soft_roce_devices_are_named),
         TEST(names_that_do_not_fit_are_left_out_whole),
         TEST(soft_roce_next_to_a_hardware_nic_changes_nothing),

@@ -15,6 +15,7 @@
 #include "pair.h"
 #include "progress.h"
 #include "table.h"
+#include "topology.h"
 
 #define DEFAULT_SIZE (1 << 20)
 #define MAX_SIZE (1 << 30)
@@ -28,7 +29,10 @@ static const char usage[] =
     "lets\n"
     "the NIC read it and write it over loopback. Every byte is compared. "
     "Tells\n"
-    "each step's result, the rates, and why a step failed.\n"
+    "each step's result, the rates, what is between the two (a PCI bridge "
+    "both\n"
+    "are below, the CPU's host-bridge, or two host-bridges), and why a step "
+    "failed.\n"
     "\n"
     "  --size BYTES        of the buffer, up to 1G (default 1M)\n"
     "  --accelerator NODE  this one only, by its node or the node's last part\n"
@@ -52,10 +56,13 @@ static const struct column columns[] = {
     {"write", "WRITE", CELL_BOOL},
     {"write_mib_per_second", "MIB/S", CELL_NUMBER},
     {"write_verified", "VERIFIED", CELL_BYTES},
+    {"path", "PATH", CELL_TEXT},
     {"why", "WHY", CELL_TEXT},
 };
 
 #define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+_Static_assert(COLUMNS <= TABLE_COLUMNS, "TABLE_COLUMNS");
 
 struct check {
     const char *only_accelerator; /* NULL: all */
@@ -90,17 +97,22 @@ static void fill_transfer(const struct transfer_result *result,
     cells_p->cell[2] = cells_p->verified;
 }
 
-static void add_result(struct check *check, const char *nic,
+/* `nic` is NULL where there is none. */
+static void add_result(struct check *check, const struct nic *nic,
                        const struct pair_result *result)
 {
     struct transfer_cells read, write;
+    struct topology topology = {.path = TOPOLOGY_UNKNOWN};
 
+    if (nic != NULL) {
+        topology_look("/sys", &check->accelerator->pci, &nic->pci, &topology);
+    }
     fill_transfer(&result->transfer[LOOPBACK_READ], &read);
     fill_transfer(&result->transfer[LOOPBACK_WRITE], &write);
     table_add(&check->table,
               (const char *[]){
                   check->accelerator->node,
-                  nic,
+                  nic != NULL ? nic->name : NULL,
                   result->way,
                   result->provider,
                   result->registration == PAIR_NOT_TRIED
@@ -112,6 +124,7 @@ static void add_result(struct check *check, const char *nic,
                   write.cell[0],
                   write.cell[1],
                   write.cell[2],
+                  topology_name(&topology),
                   result->why[0] != '\0' ? result->why : NULL,
               });
 }
@@ -129,7 +142,7 @@ static void check_pair(const struct nic *nic, void *arg)
     pair_try(check->context, check->accelerator, nic, check->size,
              PAIR_TRANSFER, &result);
     check->bad += !pair_is_good(&result, PAIR_TRANSFER);
-    add_result(check, nic->name, &result);
+    add_result(check, nic, &result);
 }
 
 /* Without a NIC, at least how far it goes without one. */

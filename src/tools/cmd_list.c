@@ -43,10 +43,11 @@ static const struct column accelerator_columns[] = {
     (sizeof(accelerator_columns) / sizeof(accelerator_columns[0]))
 
 static const struct column nic_columns[] = {
-    {"name", "NIC", CELL_TEXT},       {"driver", "DRIVER", CELL_TEXT},
-    {"pci", "PCI", CELL_TEXT},        {"netdev", "NETDEV", CELL_TEXT},
-    {"link", "LINK", CELL_TEXT},      {"state", "STATE", CELL_TEXT},
-    {"dmabuf", "DMA-BUF", CELL_BOOL}, {"note", "NOTE", CELL_TEXT},
+    {"name", "NIC", CELL_TEXT},      {"driver", "DRIVER", CELL_TEXT},
+    {"pci", "PCI", CELL_TEXT},       {"numa_node", "NUMA", CELL_NUMBER},
+    {"netdev", "NETDEV", CELL_TEXT}, {"link", "LINK", CELL_TEXT},
+    {"state", "STATE", CELL_TEXT},   {"dmabuf", "DMA-BUF", CELL_BOOL},
+    {"note", "NOTE", CELL_TEXT},
 };
 
 #define NIC_COLUMNS (sizeof(nic_columns) / sizeof(nic_columns[0]))
@@ -107,17 +108,19 @@ static void add_nic(const struct nic *nic, void *arg)
 {
     int result = nic_probe_dmabuf(nic->name);
     const char *dmabuf = NULL;
-    char pci[PCI_TEXT];
+    char pci[PCI_TEXT], numa[16];
 
     if (result == 0) {
         dmabuf = "yes";
     } else if (result == -EOPNOTSUPP || result == -EPROTONOSUPPORT) {
         dmabuf = "no";
     }
+    snprintf(numa, sizeof(numa), "%d", nic->numa_node);
     table_add(arg, (const char *[]){
                        nic->name,
                        known(nic->driver),
                        nic->pci.valid ? machine_pci_text(&nic->pci, pci) : NULL,
+                       nic->numa_node >= 0 ? numa : NULL,
                        known(nic->netdev),
                        known(nic->link),
                        known(nic->state),

@@ -163,7 +163,7 @@ static void tell_pair(struct doctor *doctor,
 
     path_make(sysfs, "%s/sys", doctor->root);
     topology_look(sysfs, &one->accelerator.pci, &nic->pci, &topology);
-    obstacle = topology_obstacle(&topology);
+    obstacle = nic->is_software ? NULL : topology_obstacle(&topology);
     snprintf(what, sizeof(what), "%s, %s", one->accelerator.node, nic->name);
     if (result->registration != PAIR_REGISTERED) {
         doctor_find(doctor,

@@ -13,6 +13,8 @@ struct nic {
     char link[32];  /* of port 1, "Ethernet" */
     char node[64];  /* "/dev/infiniband/uverbs0" */
     peervma_pci_t pci;
+    int numa_node;    /* -1: none or not known */
+    bool is_software; /* its DMA is the CPU's own copying */
 };
 
 typedef void (*nic_cb_t)(const struct nic *nic, void *arg);

@@ -14,19 +14,20 @@ struct search {
 };
 
 /*
- * Soft-RoCE sits on no bus, so it has no driver link; that it alone shows its
- * network device as "parent" tells it.
+ * Soft-RoCE has no driver link, or that of the card below it; that it alone
+ * shows its network device as "parent" tells it.
  */
 static void read_driver(const char *folder, struct nic *nic)
 {
     char path[PATH_MAX];
 
-    path_make(path, "%s/device/driver", folder);
-    if (!read_link_name(path, nic->driver, sizeof(nic->driver))) {
-        path_make(path, "%s/parent", folder);
-        if (read_line(path, nic->netdev, sizeof(nic->netdev))) {
-            snprintf(nic->driver, sizeof(nic->driver), "rdma_rxe");
-        }
+    path_make(path, "%s/parent", folder);
+    if (read_line(path, nic->netdev, sizeof(nic->netdev))) {
+        snprintf(nic->driver, sizeof(nic->driver), "rdma_rxe");
+        nic->is_software = true;
+    } else {
+        path_make(path, "%s/device/driver", folder);
+        read_link_name(path, nic->driver, sizeof(nic->driver));
     }
 }
 
@@ -56,6 +57,7 @@ static void tell_nic(const char *name, void *arg)
 {
     const struct search *search = arg;
     char folder[PATH_MAX], path[PATH_MAX], state[32], device[64];
+    struct peervma_view view = {.sysfs = search->sysfs};
     struct nic nic = {.netdev = ""};
     const char *word;
 
@@ -79,6 +81,7 @@ static void tell_nic(const char *name, void *arg)
     if (read_link_name(path, device, sizeof(device))) {
         peervma_pci_parse(device, &nic.pci);
     }
+    nic.numa_node = peervma_sysfs_numa_node(&view, &nic.pci);
     read_node(search->sysfs, &nic);
     search->cb(&nic, search->arg);
 }

@@ -20,7 +20,7 @@ struct column {
     enum cell_type type;
 };
 
-#define TABLE_COLUMNS 12
+#define TABLE_COLUMNS 16
 
 struct table {
     const struct column *columns;

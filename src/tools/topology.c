@@ -188,6 +188,21 @@ const char *topology_text(const struct topology *topology)
     return "not two PCI devices";
 }
 
+const char *topology_name(const struct topology *topology)
+{
+    switch (topology->path) {
+    case TOPOLOGY_BRIDGE:
+        return "bridge";
+    case TOPOLOGY_HOST_BRIDGE:
+        return "host-bridge";
+    case TOPOLOGY_FAR:
+        return "host-bridges";
+    case TOPOLOGY_UNKNOWN:
+        break;
+    }
+    return NULL;
+}
+
 const char *topology_obstacle(const struct topology *topology)
 {
     switch (topology->path) {

@@ -39,6 +39,9 @@ const char *topology_obstacle(const struct topology *topology);
 /* "below one bridge", ...; static. */
 const char *topology_text(const struct topology *topology);
 
+/* "bridge", "host-bridge", "host-bridges", in a table; NULL: not known. */
+const char *topology_name(const struct topology *topology);
+
 /*
  * The largest size, in bytes, that a BAR of the device could be made; 0: they
  * cannot be resized. (The file has a bit N for 2^N MiB.)

@@ -222,6 +222,29 @@ static void a_nic_that_is_down_or_forbidden_is_told(void **state)
     expect("problem", "may not open /dev/infiniband/uverbs0");
 }
 
+static void a_nic_far_from_its_accelerator_is_told_unless_it_is_software(
+    void **state)
+{
+    struct doctor_accelerator *one = add_accelerator("amdgpu");
+    struct doctor_nic *nic = add_nic("rdma_rxe");
+
+    (void)state;
+    fake_folder(&fake, "sys/devices/pci0000:00/0000:00:05.0");
+    fake_link(&fake, "sys/bus/pci/devices/0000:00:05.0",
+              "../../../devices/pci0000:00/0000:00:05.0");
+    fake_folder(&fake, "sys/devices/pci0000:80/0000:80:01.0");
+    fake_link(&fake, "sys/bus/pci/devices/0000:80:01.0",
+              "../../../devices/pci0000:80/0000:80:01.0");
+    nic->nic.pci = (peervma_pci_t){.bus = 0x80, .device = 1, .valid = 1};
+    nic->nic.is_software = true;
+    one->registered[0].registration = PAIR_REGISTERED;
+    doctor_tell_pairs(&doctor);
+    expect("ok", "they are through two host bridges");
+    nic->nic.is_software = false;
+    doctor_tell_pairs(&doctor);
+    expect("warning", "use a NIC near the accelerator");
+}
+
 static void a_pair_that_fails_matters_if_no_other_works(void **state)
 {
     struct doctor_accelerator *one = add_accelerator("amdgpu");
@@ -353,6 +376,7 @@ int main(void)
         TEST(an_accelerator_that_exports_nothing_is_a_problem),
         TEST(a_nic_without_dmabuf_matters_if_there_is_no_better),
         TEST(a_nic_that_is_down_or_forbidden_is_told),
+        TEST(a_nic_far_from_its_accelerator_is_told_unless_it_is_software),
         TEST(a_pair_that_fails_matters_if_no_other_works),
         TEST(little_locked_memory_is_told),
         TEST(a_plugin_that_stays_out_says_why),

@@ -127,12 +127,40 @@ static void soft_roce_and_a_real_nic_are_told(void **state)
     assert_string_equal("/dev/infiniband/uverbs7", found.nic[0].node);
     assert_int_equal(1, found.nic[0].pci.valid);
     assert_int_equal(9, found.nic[0].pci.device);
+    assert_int_equal(-1, found.nic[0].numa_node);
+    assert_false(found.nic[0].is_software);
     assert_string_equal("rxe0", found.nic[1].name);
     assert_string_equal("rdma_rxe", found.nic[1].driver);
     assert_string_equal("ens3", found.nic[1].netdev);
     assert_string_equal("ACTIVE", found.nic[1].state);
     assert_string_equal("/dev/infiniband/uverbs0", found.nic[1].node);
     assert_int_equal(0, found.nic[1].pci.valid);
+}
+
+static void soft_roce_on_a_card_s_bus_is_still_soft_roce(void **state)
+{
+    struct found found = {.count = 0};
+
+    (void)state;
+    fake_write(&fake, "sys/class/infiniband/rxe0/parent", "ens3\n");
+    fake_folder(&fake, "sys/bus/pci/drivers/virtio-pci");
+    fake_folder(&fake, "sys/devices/pci0000:00/0000:00:03.0");
+    fake_link(&fake, "sys/devices/pci0000:00/0000:00:03.0/driver",
+              "../../../bus/pci/drivers/virtio-pci");
+    fake_link(&fake, "sys/class/infiniband/rxe0/device",
+              "../../../devices/pci0000:00/0000:00:03.0");
+    fake_link(&fake, "sys/bus/pci/devices/0000:00:03.0",
+              "../../../devices/pci0000:00/0000:00:03.0");
+    fake_write(&fake, "sys/devices/pci0000:00/0000:00:03.0/numa_node", "1\n");
+
+    assert_int_equal(0, machine_nics(fake.sysfs, keep_nic, &found));
+    assert_int_equal(1, found.count);
+    assert_string_equal("rdma_rxe", found.nic[0].driver);
+    assert_string_equal("ens3", found.nic[0].netdev);
+    assert_int_equal(1, found.nic[0].pci.valid);
+    assert_int_equal(3, found.nic[0].pci.device);
+    assert_int_equal(1, found.nic[0].numa_node);
+    assert_true(found.nic[0].is_software);
 }
 
 static void a_node_is_named_whole_or_by_its_end(void **state)
@@ -160,6 +188,7 @@ int main(void)
         TEST(a_device_is_told_once_by_its_render_node),
         TEST(a_device_with_a_card_only_is_told_by_that),
         TEST(soft_roce_and_a_real_nic_are_told),
+        TEST(soft_roce_on_a_card_s_bus_is_still_soft_roce),
         TEST(a_node_is_named_whole_or_by_its_end),
         TEST(a_nic_that_is_not_there_is_not_capable),
     };

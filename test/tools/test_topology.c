@@ -72,6 +72,7 @@ static void devices_below_a_switch_have_it_in_common(void **state)
     make_device("pci0000:00/" BRIDGE "/" SWITCH "/0000:02:01.0/0000:04:00.0");
     topology = look(pci(3, 0), pci(4, 0));
     assert_int_equal(TOPOLOGY_BRIDGE, topology.path);
+    assert_string_equal("bridge", topology_name(&topology));
     assert_int_equal(4, topology.hops);
     assert_false(topology.translated);
 }
@@ -86,6 +87,7 @@ static void devices_below_two_ports_meet_in_the_host_bridge(void **state)
     topology = look(pci(1, 0), pci(2, 0));
     assert_int_equal(TOPOLOGY_HOST_BRIDGE, topology.path);
     assert_non_null(strstr(topology_obstacle(&topology), "no common PCI"));
+    assert_string_equal("host-bridge", topology_name(&topology));
 
     fake_write(&fake,
                "sys/devices/pci0000:00/0000:00:02.0/0000:02:00.0/iommu_group/"
@@ -106,6 +108,7 @@ static void devices_of_two_host_bridges_are_far(void **state)
     topology = look(pci(1, 0), pci(0x81, 0));
     assert_int_equal(TOPOLOGY_FAR, topology.path);
     assert_non_null(strstr(topology_obstacle(&topology), "NIC near the"));
+    assert_string_equal("host-bridges", topology_name(&topology));
 }
 
 static void a_pass_through_does_not_translate(void **state)

@@ -29,7 +29,7 @@ teardown() {
     run on 0 peervma list
     [ "$status" -eq 0 ]
     line_has "/dev/dri/renderD128 +softaccel +0000:00:05.0 .* yes +softaccel +[a-z]+ " MiB
-    line_has "rxe0 +rdma_rxe +- +ens3 +Ethernet +ACTIVE +yes" rxe0
+    line_has "rxe0 +rdma_rxe +0000:00:03.0 +- +ens3 +Ethernet +ACTIVE +yes" rxe0
     line_has "/dev/peervma: " "usable, exports mappings of kind dma-buf, drm"
 }
 
@@ -49,7 +49,7 @@ teardown() {
     node_setup nic stock
     run on 0 peervma list
     [ "$status" -eq 0 ]
-    line_has "rxe0 +rdma_rxe +- +ens3 +Ethernet +ACTIVE +no" "registers no dma-buf"
+    line_has "rxe0 +rdma_rxe +- +- +ens3 +Ethernet +ACTIVE +no" "registers no dma-buf"
     node_setup nic on
 }
 

@@ -67,6 +67,12 @@ console() {
     [[ $output == *PEERVMA_TESTBED_KERNEL=mine* ]]
 }
 
+@test "a layout that is none is refused" {
+    PEERVMA_TESTBED_LAYOUT=round run "$testbed" status
+    [ "$status" -eq 1 ]
+    [[ $output == *PEERVMA_TESTBED_LAYOUT=round* ]]
+}
+
 # keys OPTION...: what image, nodes and debug kernel of these options are
 # named after.
 keys() {

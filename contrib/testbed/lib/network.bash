@@ -3,29 +3,35 @@
 #
 # How the nodes reach each other, and the host reaches them.
 
-# network_arguments NODE COUNT: QEMU's, a word a line. Two nodes are joined by
-# one unix socket; node 0 is the hub of more. Delayed acknowledgements make
-# TCP sockets ten times slower.
-network_arguments() {
-    local node=$1 count=$2 peer
-    local socket=addr.type=unix,addr.path=$run_folder/net
-    local card=virtio-net-pci,romfile=
+# network_private PORT NODE COUNT: QEMU's end of one of the networks between
+# the nodes. Two nodes are joined by one unix socket; node 0 is the hub of
+# more. Delayed acknowledgements make TCP sockets ten times slower.
+network_private() {
+    local port=$1 node=$2 count=$3 peer
+    local socket=addr.type=unix,addr.path=$run_folder/net$port
     if ((node > 0)); then
-        printf '%s\n' -netdev "stream,id=private,server=off,$socket$node"
+        printf '%s\n' -netdev "stream,id=private$port,server=off,$socket$node"
     elif ((count <= 2)); then
-        printf '%s\n' -netdev "stream,id=private,server=on,${socket}1"
+        printf '%s\n' -netdev "stream,id=private$port,server=on,${socket}1"
     else
-        printf '%s\n' -netdev hubport,id=private,hubid=0
+        printf '%s\n' -netdev "hubport,id=private$port,hubid=$port"
         for ((peer = 1; peer < count; peer++)); do
             printf '%s\n' \
-                -netdev "stream,id=peer$peer,server=on,$socket$peer" \
-                -netdev "hubport,id=hub$peer,hubid=0,netdev=peer$peer"
+                -netdev "stream,id=peer$port$peer,server=on,$socket$peer" \
+                -netdev "hubport,id=hub$port$peer,hubid=$port,\
+netdev=peer$port$peer"
         done
     fi
+}
+
+# network_arguments NODE COUNT: QEMU's, a word a line.
+network_arguments() {
+    local port
+    for ((port = 0; port < layout_ports; port++)); do
+        network_private "$port" "$1" "$2"
+    done
     printf '%s\n' \
-        -device "$card,netdev=private,addr=3,mac=52:54:00:77:00:0$node" \
-        -netdev user,id=host,restrict=on,hostfwd=tcp:127.0.0.1:0-:22 \
-        -device "$card,netdev=host,addr=4"
+        -netdev user,id=host,restrict=on,hostfwd=tcp:127.0.0.1:0-:22
 }
 
 # network_port NODE: the port of the host that the kernel gave to the node's

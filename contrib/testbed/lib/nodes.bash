@@ -58,28 +58,31 @@ accel_folder() {
     bytes=$(numfmt --from=iec "$accel_size") ||
         die "PEERVMA_TESTBED_MEMORY=$accel_size is no size like 256M"
     free=$(df -B 1 --output=avail /dev/shm 2>/dev/null | tail -n 1)
-    if [[ -w /dev/shm ]] && ((free > bytes * $1)); then
+    if [[ -w /dev/shm ]] && ((free > bytes * $1 * layout_ports)); then
         printf '/dev/shm/%s' "${run_folder##*/}"
     else
         printf '%s' "$instance_folder"
     fi
 }
 
+# accel_file NODE [PORT]
 accel_file() {
-    printf '%s/accel%d.mem' "$(<"$run_folder/accel_folder")" "$1"
+    printf '%s/accel%d%s.mem' "$(<"$run_folder/accel_folder")" "$1" "${2:+.$2}"
 }
 
-# Sets kernel_arguments for QEMU, and kernel_command_line. All that the debug
-# kernel needs for its root is built in. KASAN takes an eighth of the memory,
-# and the other instruments keep a stack of each allocation and lock. Not in
-# kernel.bash, for whose hash the kernel is built.
+# Sets memory_mib, kernel_arguments for QEMU, and kernel_command_line. All that
+# the debug kernel needs for its root is built in. KASAN takes an eighth of the
+# memory, and the other instruments keep a stack of each allocation and lock.
+# Not in kernel.bash, for whose hash the kernel is built.
 node_kernel() {
     if [[ $kernel_kind == image ]]; then
-        kernel_arguments=(-m 1536M -kernel "$image_folder/vmlinuz"
+        memory_mib=1536
+        kernel_arguments=(-kernel "$image_folder/vmlinuz"
             -initrd "$image_folder/initrd")
         kernel_command_line=
     else
-        kernel_arguments=(-m 3G -kernel "$kernel_folder/bzImage")
+        memory_mib=3072
+        kernel_arguments=(-kernel "$kernel_folder/bzImage")
         kernel_command_line="root=/dev/vda rw preempt=full"
     fi
 }
@@ -87,29 +90,25 @@ node_kernel() {
 # node_start NODE COUNT: 2 if it should be tried again.
 node_start() {
     local node=$1 disk=$instance_folder/node$1.qcow2
-    local accel=share=on,size=$accel_size,mem-path kernel_command_line
-    local -a network kernel_arguments
+    local memory_mib kernel_command_line
+    local -a network devices kernel_arguments
     node_kernel
     mapfile -t network < <(network_arguments "$node" "$2")
+    mapfile -t devices < <(layout_arguments "$node" "$memory_mib")
     qemu-img create -q -f qcow2 -F raw -b "$image_folder/root.img" "$disk"
     detached qemu-system-x86_64 -name "peervma-$instance_name-node$node" \
         -nodefaults -no-user-config -no-reboot -display none \
-        -machine pc,usb=off,vmport=off "${node_cpu[@]}" \
-        -smp 2 "${kernel_arguments[@]}" \
+        "${node_cpu[@]}" -m "${memory_mib}M" "${kernel_arguments[@]}" \
         -append "console=ttyS0 loglevel=7 panic=-1 mitigations=off audit=0 \
 lsm= rcupdate.rcu_cpu_stall_timeout=60 iommu.passthrough=1 TERM=dumb \
-systemd.show_status=no peervma.node=$node $kernel_command_line" \
+systemd.show_status=no peervma.node=$node peervma.ports=$layout_ports \
+$kernel_command_line" \
         -chardev "file,id=console,path=$(node_console "$node")" \
         -serial chardev:console \
-        -drive "if=virtio,format=qcow2,cache=unsafe,file=$disk" \
-        -drive "if=virtio,format=raw,readonly=on,file=$project_disk" \
-        "${network[@]}" \
-        -object "memory-backend-file,id=accel,$accel=$(accel_file "$node")" \
-        -device ivshmem-plain,memdev=accel,addr=5 \
-        -device edu,addr=8 \
-        -device nvme,serial=p2pmem,cmb_size_mb=16,addr=9 \
-        -device virtio-iommu-pci,addr=0xa \
-        -device virtio-gpu-pci,addr=0xb \
+        -drive "if=none,id=system,format=qcow2,cache=unsafe,file=$disk" \
+        -drive "if=none,id=project,format=raw,readonly=on,\
+file=$project_disk" \
+        "${network[@]}" "${devices[@]}" \
         -daemonize -pidfile "$run_folder/node$node.pid" || {
         [[ ${node_cpu[1]} == kvm ]] || die "QEMU does not start node $node"
         progress "KVM does not work here, as QEMU says above: emulating"
@@ -183,7 +182,7 @@ nodes_boot() {
 
 # What this instance consists of, to tell whether it is up already.
 nodes_state() {
-    printf '%s %s %s ' "$1" "$node_key" "$accel_size"
+    printf '%s %s %s %s ' "$1" "$node_key" "$accel_size" "$layout"
     sha256sum <"$project_archive"
 }
 
@@ -250,7 +249,7 @@ nodes_down() {
         node_stop "$node"
     done
     if [[ -e $run_folder/accel_folder ]]; then
-        rm -f "$(<"$run_folder/accel_folder")"/accel?.mem
+        rm -f "$(<"$run_folder/accel_folder")"/accel?{,.1}.mem
         rmdir --ignore-fail-on-non-empty "$(<"$run_folder/accel_folder")"
     fi
     if [[ -O $run_folder ]]; then
@@ -261,13 +260,16 @@ nodes_down() {
 }
 
 nodes_status() {
-    local node pid
+    local node pid file
     [[ -n $(nodes_alive) ]] || die "no node of instance $instance_name is up"
     for node in $(nodes_alive); do
         pid=$(node_pid "$node")
-        printf 'node%d  pid %d  ssh port %d  console %s  accelerator %s\n' \
-            "$node" "$pid" "$(network_port "$node")" \
-            "$(node_console "$node")" "$(accel_file "$node")"
+        printf 'node%d  pid %d  ssh port %d  console %s  accelerator' \
+            "$node" "$pid" "$(network_port "$node")" "$(node_console "$node")"
+        for file in "$(accel_file "$node")" "$(accel_file "$node" 1)"; do
+            [[ ! -e $file ]] || printf ' %s' "$file"
+        done
+        printf '\n'
     done
 }
 

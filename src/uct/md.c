@@ -12,6 +12,7 @@
 #include "explain.h"
 #include "memtype.h"
 #include "module.h"
+#include "place.h"
 #include "speed.h"
 #include "stats.h"
 #include "status.h"
@@ -84,22 +85,6 @@ static ucs_status_t md_query(uct_md_h md, uct_md_attr_v2_t *attr)
         attr->max_alloc = SIZE_MAX;
     }
     return UCS_OK;
-}
-
-static ucs_sys_device_t region_sys_device(const peervma_region_t *region)
-{
-    const peervma_pci_t *pci = &region->pci;
-    const ucs_sys_bus_id_t bus_id = {.domain = (uint16_t)pci->domain,
-                                     .bus = pci->bus,
-                                     .slot = pci->device,
-                                     .function = pci->function};
-    ucs_sys_device_t sys_device;
-
-    if (!pci->valid || (pci->domain > UINT16_MAX) ||
-        (ucs_topo_find_device_by_bus_id(&bus_id, &sys_device) != UCS_OK)) {
-        return UCS_SYS_DEVICE_ID_UNKNOWN;
-    }
-    return sys_device;
 }
 
 /* Where no dma-buf is promised, UCP stages all. */
@@ -183,7 +168,7 @@ static ucs_status_t md_mem_query(uct_md_h tl_md, const void *address,
         uct_peervma_speed_meet(md->alloc, &region);
     }
     if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_SYS_DEV) {
-        attr->sys_dev = region_sys_device(&region);
+        attr->sys_dev = uct_peervma_place(&region);
     }
     /* No allocation holds a range that reaches beyond its mapping. UCP cannot
      * register zero bytes, so it fails the request instead of sending what lies

@@ -4,25 +4,29 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: softaccel info\n"
-    "       softaccel fill LENGTH SEED\n"
+    "usage: softaccel [--index N] info\n"
+    "       softaccel [--index N] fill LENGTH SEED\n"
     "       softaccel pattern LENGTH SEED\n"
-    "       softaccel reset\n"
+    "       softaccel [--index N] reset\n"
     "\n"
-    "info     print the first accelerator's size and counters\n"
+    "info     print the accelerator's size and counters\n"
     "fill     let it fill a new buffer of LENGTH bytes with the pattern of\n"
     "         SEED; print where in its memory the buffer lies and the CRC-32\n"
     "         it computes of it. The bytes stay there until the memory is\n"
     "         allocated again.\n"
     "pattern  write the same bytes to standard output, computed by the CPU\n"
     "reset    reset it: all that is in its memory is lost, for all its users;\n"
-    "         root only\n";
+    "         root only\n"
+    "\n"
+    "--index N  the accelerator number N of this driver; 0, the first, if it\n"
+    "           is not said\n";
 
 static int fail(const char *what, int error)
 {
@@ -132,13 +136,18 @@ static const struct command *find_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    uintmax_t length = 0, seed = 0;
+    uintmax_t length = 0, seed = 0, index = 0;
     const struct command *command;
     int fd = -1, ret;
 
     if (argc == 2 && strcmp(argv[1], "--help") == 0)
         return fputs(usage, stdout) < 0;
 
+    if (argc > 3 && strcmp(argv[1], "--index") == 0 &&
+        parse(argv[2], UINT_MAX, &index) == 0) {
+        argc -= 2;
+        argv += 2;
+    }
     command = argc < 2 ? NULL : find_command(argc, argv);
     if (command == NULL ||
         (command->arguments == 2 && (parse(argv[2], SIZE_MAX, &length) != 0 ||
@@ -148,7 +157,7 @@ int main(int argc, char **argv)
     }
 
     if (command->on_device) {
-        ret = softaccel_open(&fd);
+        ret = softaccel_open_index((unsigned)index, &fd);
         if (ret != 0)
             return fail("opening an accelerator", ret);
     }

@@ -5,14 +5,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static uint64_t sum(const char *counter)
+static uint64_t sum(const char *nic, const char *counter)
 {
     char pattern[128];
     uint64_t total = 0, value;
     glob_t paths;
 
     snprintf(pattern, sizeof(pattern),
-             "/sys/class/infiniband/*/ports/*/hw_counters/%s", counter);
+             "/sys/class/infiniband/%s/ports/*/hw_counters/%s", nic, counter);
     if (glob(pattern, 0, NULL, &paths) != 0) {
         return 0;
     }
@@ -30,9 +30,14 @@ static uint64_t sum(const char *counter)
     return total;
 }
 
+void nic_counters_read_of(const char *nic, nic_counters_t *counters_p)
+{
+    counters_p->regions       = sum(nic, "dmabuf_mrs");
+    counters_p->read_bytes    = sum(nic, "dmabuf_read_bytes");
+    counters_p->written_bytes = sum(nic, "dmabuf_write_bytes");
+}
+
 void nic_counters_read(nic_counters_t *counters_p)
 {
-    counters_p->regions       = sum("dmabuf_mrs");
-    counters_p->read_bytes    = sum("dmabuf_read_bytes");
-    counters_p->written_bytes = sum("dmabuf_write_bytes");
+    nic_counters_read_of("*", counters_p);
 }

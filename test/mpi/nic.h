@@ -18,4 +18,7 @@ typedef struct nic_counters {
 /** Sums over all NICs of this node; zero where there is none. */
 void nic_counters_read(nic_counters_t *counters_p);
 
+/** Those of one NIC, "rxe0". */
+void nic_counters_read_of(const char *nic, nic_counters_t *counters_p);
+
 #endif

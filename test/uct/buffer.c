@@ -33,13 +33,20 @@ static int is_on_accelerator(const buffer_t *buffer)
     return (buffer->kind == BUFFER_DEVICE) || (buffer->kind == BUFFER_READONLY);
 }
 
+static unsigned accelerator_index;
+
+void buffer_use_accelerator(unsigned index)
+{
+    accelerator_index = index;
+}
+
 static int accelerator(void)
 {
     static int fd = -1;
     int ret;
 
     if (fd < 0) {
-        ret = softaccel_open(&fd);
+        ret = softaccel_open_index(accelerator_index, &fd);
         if (ret != 0) {
             peer_die("no accelerator: %s", strerror(-ret));
         }

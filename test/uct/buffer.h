@@ -32,6 +32,9 @@ extern const char *const buffer_kind_names[6];
 /* Ends the test if there is no such kind. */
 buffer_kind_t buffer_kind_of(const char *name);
 
+/* Which accelerator all buffers are on; the first, if this is not called. */
+void buffer_use_accelerator(unsigned index);
+
 void buffer_create(buffer_t *buffer, buffer_kind_t kind, size_t size);
 void buffer_destroy(buffer_t *buffer);
 

@@ -149,6 +149,26 @@ keys() {
     done <"$BATS_TEST_DIRNAME/complaints"
 }
 
+@test "check-log passes a boot that waits for its devices, and nothing else" {
+    local wait='INFO: task swapper/0:1 blocked for more than 120 seconds.
+Call Trace:
+ <TASK>
+ deferred_probe_initcall+0x38/0xd0
+ </TASK>'
+    console "$wait"
+    run "$testbed" check-log
+    [ "$status" -eq 0 ]
+    console "${wait/deferred_probe/BUG: KASAN: deferred_probe}"
+    run "$testbed" check-log
+    [ "$status" -eq 1 ]
+    console "$wait"$'\nINFO: task rmmod:700 blocked for more than 120 seconds.'
+    run "$testbed" check-log
+    [ "$status" -eq 1 ]
+    console "${wait/swapper\/0:1/rmmod:700}"
+    run "$testbed" check-log
+    [ "$status" -eq 1 ]
+}
+
 @test "log prints a node's console, or all with their names" {
     console "hello"
     run "$testbed" log 0

@@ -44,6 +44,14 @@ static bool line_split(char *line, char **name_p, char **value_p)
     return true;
 }
 
+/* Without a prefix it is UCX's file, which is nobody else's. */
+static bool is_of_library(const char *variable, const char *prefix)
+{
+    return (prefix[0] == '\0')
+               ? (strncmp(variable, MCA_PREFIX, strlen(MCA_PREFIX)) != 0)
+               : (strncmp(variable, prefix, strlen(prefix)) == 0);
+}
+
 /* One file of "name = value" lines. Its names carry no `prefix`. */
 static void user_read_file(const char *path, const char *prefix,
                            peervma_user_source_t source, peervma_user_t *users,
@@ -66,7 +74,7 @@ static void user_read_file(const char *path, const char *prefix,
         }
         for (i = 0; i < count; ++i) {
             if ((users[i].source == PEERVMA_USER_NONE) &&
-                (strncmp(users[i].name, prefix, prefix_length) == 0) &&
+                is_of_library(users[i].name, prefix) &&
                 (strcmp(users[i].name + prefix_length, name) == 0)) {
                 user_set(&users[i], source, value);
             }

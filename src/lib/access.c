@@ -28,6 +28,12 @@ static int sync_dmabuf(int fd, unsigned flags)
     return ret != 0 ? -errno : 0;
 }
 
+static struct peervma_known *place_of(const peervma_context_t *context,
+                                      const peervma_region_t *region)
+{
+    return &context->live->known[region->generation % PEERVMA_KNOWN];
+}
+
 /*
  * A copy of the descriptor that was found for the same mapping before, if its
  * number is still that dma-buf's; or -EBADF. An export would ask the kernel
@@ -41,7 +47,7 @@ static int copy_known(peervma_context_t *context,
     int fd;
 
     pthread_mutex_lock(&context->live->mutex);
-    known = context->live->known;
+    known = *place_of(context, region);
     pthread_mutex_unlock(&context->live->mutex);
 
     if (known.generation != region->generation) {
@@ -93,7 +99,7 @@ static void remember(peervma_context_t *context, const peervma_region_t *region,
     if (peervma_provider_walk_mapped(&request, keep_other, &known.fd) ==
         FOUND) {
         pthread_mutex_lock(&context->live->mutex);
-        context->live->known = known;
+        *place_of(context, region) = known;
         pthread_mutex_unlock(&context->live->mutex);
     }
 }

@@ -21,6 +21,9 @@ struct peervma_known {
     int fd;
 };
 
+/* Each has its place by its generation; later ones take it. */
+#define PEERVMA_KNOWN 64
+
 /*
  * What a forked child must not inherit: locks that a thread of the parent
  * holds, changes of the parent's mappings. The kernel wipes it there; zeroes
@@ -30,7 +33,7 @@ struct peervma_live {
     unsigned ready; /* the context looks at this process's mappings */
     pthread_mutex_t mutex;
     struct peervma_notify notify;
-    struct peervma_known known; /* under the mutex */
+    struct peervma_known known[PEERVMA_KNOWN]; /* under the mutex */
 };
 
 struct peervma_declaration;

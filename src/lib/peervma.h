@@ -346,7 +346,7 @@ typedef struct peervma_access {
  * other kinds need nothing and get nothing, at the price of a lookup.
  *
  * It takes a descriptor of the dma-buf from begin to end. Which one of the
- * program's that is, is remembered for the mapping that was accessed last.
+ * program's that is, is remembered for some mappings that were accessed last.
  *
  * @param [in]  context   Context.
  * @param [in]  address   First byte.

@@ -6,16 +6,19 @@ void uct_peervma_sync_begin(uct_peervma_sync_t *sync,
                             const peervma_region_t *region, const void *address,
                             size_t length, unsigned flags)
 {
+    uint64_t *refused =
+        &sync->refused[region->generation % UCT_PEERVMA_SYNC_REFUSED];
+
     sync->access.fd = -1;
     if ((region->kind != PEERVMA_KIND_DMABUF) ||
-        (region->generation == sync->refused)) {
+        (region->generation == *refused)) {
         return;
     }
     if (peervma_access_begin(context, address, length, flags, &sync->access) !=
         0) {
         /* The copy has to be made nevertheless, and the next ones. */
         sync->access.fd = -1;
-        sync->refused = region->generation;
+        *refused = region->generation;
     }
 }
 

@@ -11,9 +11,12 @@
 
 #include <peervma.h>
 
+#define UCT_PEERVMA_SYNC_REFUSED 16
+
 typedef struct {
-    uint64_t
-        refused; /* generation of a mapping whose dma-buf is not to be had */
+    /* Generations of mappings whose dma-buf is not to be had, each at its place
+     * of so many. */
+    uint64_t refused[UCT_PEERVMA_SYNC_REFUSED];
     peervma_access_t access; /* the one under way */
 } uct_peervma_sync_t;
 

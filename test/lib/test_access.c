@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -134,12 +135,12 @@ static void a_dmabuf_that_nobody_holds_cannot_be_told(void **state)
     expect_untouched();
 }
 
-static void expect_told(int fd)
+static void expect_told(uintptr_t address, int fd)
 {
     unsigned begins = exporter.begins, ends = exporter.ends;
     struct stat st;
 
-    assert_int_equal(0, begin(0x21000, 0x1000, BOTH));
+    assert_int_equal(0, begin(address, 8, BOTH));
     assert_int_equal(begins + 1, exporter.begins);
     assert_int_equal(0, peervma_access_end(&access_now));
     assert_int_equal(ends + 1, exporter.ends);
@@ -147,22 +148,43 @@ static void expect_told(int fd)
     assert_true(st.st_ino == exporter.of.st_ino);
 }
 
-/* A notified context knows that the mapping is the same. */
+/* A notified context knows that a mapping is the same; here are two by turns.
+ */
 static void the_descriptor_is_looked_for_once(void **state)
 {
     int fd = fake_dmabuf(&fake, "rw-s", 0x4000, O_RDWR, "20000-24000"), before;
+    int other;
+    char text[256], path[64];
+    struct stat st, st_other;
 
     (void)state;
+    fake_write(&fake, "other", "12345678");
+    snprintf(path, sizeof(path), "%s/other", fake.folder);
+    other = open(path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(0, fstat(other, &st_other));
+    assert_int_equal(0, fstat(fd, &st));
+    snprintf(path, sizeof(path), "proc/fd/%d", other);
+    fake_link(&fake, path, "../../other");
+    snprintf(text, sizeof(text),
+             "20000-24000 rw-s 0 %x:%x %lu /dmabuf:\n"
+             "30000-31000 rw-s 0 %x:%x %lu /dmabuf:\n",
+             major(st.st_dev), minor(st.st_dev), (unsigned long)st.st_ino,
+             major(st.st_dev), minor(st.st_dev),
+             (unsigned long)st_other.st_ino);
+    fake_maps(&fake, text);
     peervma_context_close(context);
     assert_int_equal(0, peervma_context_open_view(PEERVMA_CONTEXT_NOTIFIED,
                                                   &fake.view, &context));
     exporter.answers = true;
     before = free_descriptor();
-    expect_told(fd);
+    expect_told(0x21000, fd);
+    expect_told(0x30000, other);
     fake_maps(&fake, "");
-    expect_told(fd);
-    expect_told(fd);
+    expect_told(0x21000, fd);
+    expect_told(0x30000, other);
+    expect_told(0x21000, fd);
     assert_int_equal(before, free_descriptor());
+    close(other);
     close(fd);
 }
 
@@ -177,7 +199,7 @@ static void a_descriptor_that_changed_is_looked_for_again(void **state)
     exporter.answers = true;
     copy = fcntl(fd, F_DUPFD_CLOEXEC, 900);
     assert_true(other >= 0 && copy >= 900);
-    expect_told(copy);
+    expect_told(0x21000, copy);
     assert_int_equal(fd, dup2(other, fd));
     assert_int_equal(-ENODEV, begin(0x21000, 1, BOTH));
     assert_int_equal(1, exporter.begins);
@@ -186,7 +208,7 @@ static void a_descriptor_that_changed_is_looked_for_again(void **state)
     fake_link(&fake, link, "../../dmabuf");
     snprintf(link, sizeof(link), "%s/proc/fd/%d", fake.folder, fd);
     assert_int_equal(0, unlink(link));
-    expect_told(copy);
+    expect_told(0x21000, copy);
     close(copy);
     close(other);
     close(fd);

@@ -32,7 +32,8 @@ ucs_config_field_t uct_peervma_md_config_table[] = {
 
     {"TRY_NICS", "y",
      "Register each device mapping once with the NICs, for a trial, and stage\n"
-     "it through host memory if one refuses. Otherwise such a refusal fails\n"
+     "it through host memory if one refuses. Otherwise such a refusal may "
+     "fail\n"
      "the request.",
      ucs_offsetof(uct_peervma_md_config_t, try_nics), UCS_CONFIG_TYPE_BOOL},
 

@@ -44,15 +44,13 @@ static int is_failing(const void *caller)
 
 void *malloc(size_t size)
 {
-    return is_failing(__builtin_return_address(0)) ? NULL
-                                                   : __libc_malloc(size);
+    return is_failing(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-    return is_failing(__builtin_return_address(0))
-               ? NULL
-               : __libc_calloc(count, size);
+    return is_failing(__builtin_return_address(0)) ? NULL
+                                                   : __libc_calloc(count, size);
 }
 
 void *realloc(void *memory, size_t size)

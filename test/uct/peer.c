@@ -200,7 +200,7 @@ static void connect_endpoint(peer_t *peer)
 
 void peer_start(peer_t *peer)
 {
-    const ucp_params_t params = {
+    ucp_params_t params = {
         .field_mask = UCP_PARAM_FIELD_FEATURES,
         .features = (peer->features != 0) ? peer->features
                                           : (UCP_FEATURE_TAG | UCP_FEATURE_RMA),
@@ -210,6 +210,10 @@ void peer_start(peer_t *peer)
         .thread_mode = peer->thread_mode,
     };
 
+    peer->sleeps = getenv("SLEEPS") != NULL;
+    if (peer->sleeps || (getenv("WAKEUP") != NULL)) {
+        params.features |= UCP_FEATURE_WAKEUP;
+    }
     load_plugin(peer);
     must(ucp_init(&params, NULL, &peer->context), "ucp_init");
     must(ucp_worker_create(peer->context, &worker_params, &peer->worker),

@@ -31,7 +31,11 @@ __attribute__((noreturn, format(printf, 1, 2))) void peer_die(
 /* By the arguments "server" or "client HOST". No UCX yet. */
 void peer_connect(peer_t *peer, int argc, char **argv);
 
-/* Load the plugin, start UCP, and connect the endpoints. */
+/*
+ * Load the plugin, start UCP, and connect the endpoints. With SLEEPS in the
+ * environment the worker sleeps until there is something to do; WAKEUP only has
+ * UCX prepare for that.
+ */
 void peer_start(peer_t *peer);
 
 void peer_finish(peer_t *peer);

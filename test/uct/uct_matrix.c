@@ -385,10 +385,6 @@ static void set_up(peer_t *peer)
     peer->features = UCP_FEATURE_TAG | UCP_FEATURE_STREAM | UCP_FEATURE_AM |
                      UCP_FEATURE_RMA | UCP_FEATURE_AMO64;
     peer->thread_mode = UCS_THREAD_MODE_MULTI;
-    peer->sleeps = getenv("SLEEPS") != NULL;
-    if (peer->sleeps) {
-        peer->features |= UCP_FEATURE_WAKEUP;
-    }
     peer_start(peer);
     if (ucp_worker_set_am_recv_handler(peer->worker, &handler) != UCS_OK) {
         peer_die("no handler");

@@ -65,17 +65,29 @@ in_namespace() {
     setpriv --pdeathsig KILL unshare "${options[@]}" -- "$@"
 }
 
-# in_userland ROOT FOLDER KERNEL COMMAND...: in the userland ROOT, read-only
-# but for FOLDER, which is /build there and the working directory. KERNEL, if
-# it is not empty, is /kernel there.
+# in_userland ROOT FOLDER KERNEL COMMAND...: in the userland ROOT, whose folders
+# are read-only, but for FOLDER, which is /build there and the working directory.
+# KERNEL, if it is not empty, is /kernel there. What is made in / and /tmp is gone
+# with COMMAND.
 in_userland() {
     # shellcheck disable=SC2016 # for the inner shell
     in_namespace bash -c '
         set -e
+        shopt -s extglob
         root=$1 folder=$2 kernel=$3
         shift 3
-        mount --bind "$root" "$root"
-        mount -o remount,bind,ro "$root"
+        mount -t tmpfs tmpfs "$root/mnt"
+        for entry in "$root"/!(mnt); do
+            new=$root/mnt/${entry##*/}
+            if [[ -L $entry ]]; then
+                cp -P "$entry" "$new"
+            elif [[ -d $entry ]]; then
+                mkdir "$new"
+                mount --bind "$entry" "$new"
+                mount -o remount,bind,ro "$new"
+            fi
+        done
+        root=$root/mnt
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
         mount -t tmpfs tmpfs "$root/tmp"

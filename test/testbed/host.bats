@@ -251,6 +251,7 @@ boot() {
     # shellcheck source=/dev/null
     bash -c 'testbed_folder=$1 image_folder=/ project_archive=/
         . "$1/lib/common.bash"
+        . "$1/lib/layout.bash"
         . "$1/lib/nodes.bash"
         kernel_prepare() { kernel_arguments=() kernel_command_line=; }
         network_arguments() { :; }

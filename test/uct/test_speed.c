@@ -41,7 +41,7 @@ static void from_device(void *host, const void *device, size_t length)
 }
 
 /* In place of the accelerators. */
-static unsigned allocations, puts;
+static unsigned allocations, frees;
 static int alloc_answer;
 static peervma_pci_t last_pci;
 static char own_memory[UCT_PEERVMA_SPEED_BYTES];
@@ -64,7 +64,7 @@ int uct_peervma_alloc_get(uct_peervma_alloc_t *alloc, const peervma_pci_t *pci,
 void uct_peervma_alloc_put(uct_peervma_memory_t *memory)
 {
     assert_ptr_equal(memory->address, own_memory);
-    ++puts;
+    ++frees;
 }
 
 static uct_peervma_speed_t measure(void)
@@ -134,7 +134,7 @@ static peervma_region_t region_at(uint8_t bus)
 static int start(void **state)
 {
     (void)state;
-    allocations = puts = 0;
+    allocations = frees = 0;
     alloc_answer = 0;
     uct_peervma_speed_set(&nothing_set);
     return 0;
@@ -165,7 +165,7 @@ static void each_kind_of_device_is_measured_once(void **state)
     uct_peervma_speed_meet(NULL, &second);
     uct_peervma_speed_meet(NULL, &first);
     assert_int_equal(allocations, 2);
-    assert_int_equal(puts, 2);
+    assert_int_equal(frees, 2);
     assert_int_equal(last_pci.bus, 2);
     uct_peervma_speed_get(&speed);
     assert_true((speed.to_device > 0) && (speed.to_device != 4e9));

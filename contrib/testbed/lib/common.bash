@@ -90,6 +90,7 @@ in_userland() {
         root=$root/mnt
         mount -t proc proc "$root/proc"
         mount --rbind /dev "$root/dev"
+        mount --rbind /sys "$root/sys"
         mount -t tmpfs tmpfs "$root/tmp"
         mount --bind "$folder" "$root/build"
         [[ -z $kernel ]] || mount --bind "$kernel" "$root/kernel"

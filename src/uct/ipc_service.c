@@ -41,6 +41,12 @@ const uct_peervma_ipc_token_t *uct_peervma_ipc_service_token(void)
     return &service.token;
 }
 
+/* It is set without the lock. */
+static int is_stopping(void)
+{
+    return __atomic_load_n(&service.stopping, __ATOMIC_ACQUIRE);
+}
+
 static void wake_thread(void)
 {
     const uint64_t one = 1;
@@ -166,7 +172,7 @@ static void remove_broken(void)
     pthread_mutex_lock(&service.lock);
     while (*link != NULL) {
         connection = *link;
-        if (!connection->broken && !service.stopping) {
+        if (!connection->broken && !is_stopping()) {
             link = &connection->next;
             continue;
         }
@@ -254,7 +260,7 @@ static void serve_once(void)
 static void *service_thread(void *arg)
 {
     (void)arg;
-    while (!__atomic_load_n(&service.stopping, __ATOMIC_ACQUIRE)) {
+    while (!is_stopping()) {
         serve_once();
     }
     remove_broken();

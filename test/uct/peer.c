@@ -266,3 +266,61 @@ ucs_status_t peer_receive(peer_t *peer, void *bytes, size_t length)
     return peer_wait(
         peer, ucp_tag_recv_nbx(peer->worker, bytes, length, 1, ~0, &params));
 }
+
+void peer_report(peer_t *peer, int ok, const char *format, ...)
+{
+    int both = (int)peer_swap(peer, (uint64_t)ok) & ok;
+    va_list args;
+
+    ++peer->reports;
+    if (peer->is_client) {
+        printf("%sok %u - ", both ? "" : "not ", peer->reports);
+        va_start(args, format);
+        vprintf(format, args);
+        va_end(args);
+        putchar('\n');
+        fflush(stdout);
+    }
+}
+
+ucp_mem_h peer_expose(peer_t *peer, void *bytes, size_t size,
+                      const void *address)
+{
+    const ucp_mem_map_params_t params = {
+        .field_mask =
+            UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH,
+        .address = bytes,
+        .length = size,
+    };
+    size_t length;
+    ucp_mem_h memh;
+    void *key;
+
+    if ((ucp_mem_map(peer->context, &params, &memh) != UCS_OK) ||
+        (ucp_rkey_pack(peer->context, memh, &key, &length) != UCS_OK)) {
+        peer_die("cannot expose %zu bytes", size);
+    }
+    peer_swap(peer, (uintptr_t)address);
+    peer_swap(peer, length);
+    peer_write(peer, key, length);
+    ucp_rkey_buffer_release(key);
+    return memh;
+}
+
+ucp_rkey_h peer_reach(peer_t *peer, uint64_t *address_p)
+{
+    char key[4096];
+    uint64_t length;
+    ucp_rkey_h rkey;
+
+    *address_p = peer_swap(peer, 0);
+    length = peer_swap(peer, 0);
+    if (length > sizeof(key)) {
+        peer_die("a key of %zu bytes", (size_t)length);
+    }
+    peer_read(peer, key, length);
+    if (ucp_ep_rkey_unpack(peer->ep, key, &rkey) != UCS_OK) {
+        peer_die("cannot unpack the key");
+    }
+    return rkey;
+}

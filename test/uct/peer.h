@@ -23,6 +23,7 @@ typedef struct peer {
     ucs_thread_mode_t thread_mode; /* single is 0 */
     ucp_err_handling_mode_t errors;
     int sleeps; /* until there is something to progress */
+    unsigned reports;
 } peer_t;
 
 __attribute__((noreturn, format(printf, 1, 2))) void peer_die(
@@ -46,6 +47,22 @@ void peer_read(peer_t *peer, void *data, size_t length);
 
 /* Give the other a number and get its: also a barrier. */
 uint64_t peer_swap(peer_t *peer, uint64_t value);
+
+/*
+ * The client prints a line of TAP, numbered: whether `ok` is so for both. Both
+ * call it.
+ */
+__attribute__((format(printf, 3, 4))) void peer_report(peer_t *peer, int ok,
+                                                       const char *format, ...);
+
+/*
+ * Let the other reach `size` bytes by RMA, and tell it of `address` among them;
+ * it is to call peer_reach() meanwhile. The handle is the caller's.
+ */
+ucp_mem_h peer_expose(peer_t *peer, void *bytes, size_t size,
+                      const void *address);
+/* The key is the caller's. */
+ucp_rkey_h peer_reach(peer_t *peer, uint64_t *address_p);
 
 /* The result of a nonblocking call. */
 ucs_status_t peer_wait(peer_t *peer, void *request);

@@ -14,18 +14,6 @@
 #define SIZE ((size_t)1 << 20)
 #define ROUNDS 3
 
-static unsigned test_number;
-
-static void report(peer_t *peer, int ok, const char *claim)
-{
-    int both = (int)peer_swap(peer, (uint64_t)ok) & ok;
-
-    ++test_number;
-    if (peer->is_client) {
-        printf("%sok %u - %s\n", both ? "" : "not ", test_number, claim);
-    }
-}
-
 static uint64_t device_bytes(int accelerator)
 {
     struct softaccel_info info;
@@ -101,22 +89,23 @@ int main(int argc, char **argv)
         peer_die("no memory is allocated");
     }
     during = device_bytes(accelerator);
-    report(&peer,
-           (attr.mem_type == UCS_MEMORY_TYPE_ZE_DEVICE) &&
-               (attr.length >= SIZE),
-           "UCX has memory of the device's type");
-    report(&peer, during >= before + SIZE, "it is on the accelerator");
-    report(&peer, transfer(&peer, attr.address),
-           "messages arrive from one to the other");
-    report(&peer, map(&peer, (size_t)1 << 46, &huge) != UCS_OK,
-           "more than the accelerator has is refused with an error");
+    peer_report(&peer,
+                (attr.mem_type == UCS_MEMORY_TYPE_ZE_DEVICE) &&
+                    (attr.length >= SIZE),
+                "UCX has memory of the device's type");
+    peer_report(&peer, during >= before + SIZE, "it is on the accelerator");
+    peer_report(&peer, transfer(&peer, attr.address),
+                "messages arrive from one to the other");
+    peer_report(&peer, map(&peer, (size_t)1 << 46, &huge) != UCS_OK,
+                "more than the accelerator has is refused with an error");
     ucp_mem_unmap(peer.context, memh);
     /* UCX's cache drops what is unmapped when it is next asked. */
     if (map(&peer, 4096, &memh) != UCS_OK) {
         peer_die("no memory is allocated any more");
     }
     ucp_mem_unmap(peer.context, memh);
-    report(&peer, device_bytes(accelerator) < during, "it is free afterwards");
+    peer_report(&peer, device_bytes(accelerator) < during,
+                "it is free afterwards");
     peer_finish(&peer);
     return 0;
 }

@@ -34,46 +34,6 @@ static void check(int ok, unsigned number, const char *claim)
     fflush(stdout);
 }
 
-/* The server's side. */
-static void expose(peer_t *peer, buffer_t *buffer, exposed_t *exposed)
-{
-    const ucp_mem_map_params_t params = {
-        .field_mask =
-            UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH,
-        .address = buffer->bytes,
-        .length = buffer->size,
-    };
-    size_t length;
-    void *key;
-
-    if ((ucp_mem_map(peer->context, &params, &exposed->memh) != UCS_OK) ||
-        (ucp_rkey_pack(peer->context, exposed->memh, &key, &length) !=
-         UCS_OK)) {
-        peer_die("cannot expose memory");
-    }
-    peer_swap(peer, (uintptr_t)buffer->bytes);
-    peer_swap(peer, length);
-    peer_write(peer, key, length);
-    ucp_rkey_buffer_release(key);
-}
-
-/* The client's. */
-static void take(peer_t *peer, exposed_t *exposed)
-{
-    char key[4096];
-    uint64_t length;
-
-    exposed->address = peer_swap(peer, 0);
-    length = peer_swap(peer, 0);
-    if (length > sizeof(key)) {
-        peer_die("a key of %zu bytes", (size_t)length);
-    }
-    peer_read(peer, key, length);
-    if (ucp_ep_rkey_unpack(peer->ep, key, &exposed->rkey) != UCS_OK) {
-        peer_die("cannot unpack the key");
-    }
-}
-
 static ucs_status_t get(peer_t *peer, const exposed_t *exposed, void *to,
                         size_t length)
 {
@@ -174,12 +134,13 @@ static void test_pointer(peer_t *peer)
     buffer_create(&buffer, BUFFER_DEVICE, SIZE);
     if (!peer->is_client) {
         buffer_fill(&buffer, 0, SIZE, 5);
-        expose(peer, &buffer, &exposed);
+        exposed.memh =
+            peer_expose(peer, buffer.bytes, buffer.size, buffer.bytes);
         peer_swap(peer, 0);
         peer_swap(peer, (uint64_t)buffer_holds(&buffer, SIZE - 8, 8, 6));
         ucp_mem_unmap(peer->context, exposed.memh);
     } else {
-        take(peer, &exposed);
+        exposed.rkey = peer_reach(peer, &exposed.address);
         ok = (ucp_rkey_ptr(exposed.rkey, exposed.address + SIZE - 8,
                            &pointer) == UCS_OK) &&
              (((unsigned char *)pointer)[1] ==
@@ -237,11 +198,12 @@ static void test_revoked(peer_t *peer)
     buffer_create(&buffer, peer->is_client ? BUFFER_HOST : BUFFER_DEVICE, SIZE);
     if (!peer->is_client) {
         buffer_fill(&buffer, 0, SIZE, 9);
-        expose(peer, &buffer, &exposed);
+        exposed.memh =
+            peer_expose(peer, buffer.bytes, buffer.size, buffer.bytes);
         peer_swap(peer, 0);
         _exit(0); /* nothing can be put away in order any more */
     }
-    take(peer, &exposed);
+    exposed.rkey = peer_reach(peer, &exposed.address);
     printf("1..4\n");
     check((get(peer, &exposed, buffer.bytes, SIZE) == UCS_OK) &&
               buffer_holds(&buffer, 0, SIZE, 9),
@@ -276,14 +238,15 @@ static void test_killed(peer_t *peer)
 
     buffer_create(&buffer, peer->is_client ? BUFFER_HOST : BUFFER_DEVICE, SIZE);
     if (!peer->is_client) {
-        expose(peer, &buffer, &exposed);
+        exposed.memh =
+            peer_expose(peer, buffer.bytes, buffer.size, buffer.bytes);
         peer_swap(peer, 0);
         pthread_create(&thread, NULL, kill_soon, NULL);
         for (;;) {
             ucp_worker_progress(peer->worker);
         }
     }
-    take(peer, &exposed);
+    exposed.rkey = peer_reach(peer, &exposed.address);
     peer_swap(peer, 0);
     for (gets = 0; status == UCS_OK; ++gets) {
         status = get(peer, &exposed, buffer.bytes, SIZE);

@@ -24,19 +24,10 @@ static const size_t lengths[] = {1, 8, 100, 4099, 65536, 300007, 2097161};
 /* LARGEST in the environment of both processes leaves longer ones out. */
 static size_t length_count = sizeof(lengths) / sizeof(lengths[0]);
 
-static unsigned test_number;
-
 static void report(peer_t *peer, int ok, const char *what, int from, int to)
 {
-    int both = (int)peer_swap(peer, (uint64_t)ok) & ok;
-
-    ++test_number;
-    if (peer->is_client) {
-        printf("%sok %u - %s from %s to %s memory\n", both ? "" : "not ",
-               test_number, what, buffer_kind_names[from],
-               buffer_kind_names[to]);
-        fflush(stdout);
-    }
+    peer_report(peer, ok, "%s from %s to %s memory", what,
+                buffer_kind_names[from], buffer_kind_names[to]);
 }
 
 /* One transfer, of both processes. */
@@ -168,47 +159,6 @@ static const struct way {
 
 #define WAY_COUNT (sizeof(ways) / sizeof(ways[0]))
 
-static ucp_mem_h expose(peer_t *peer, buffer_t *buffer, uint64_t address)
-{
-    const ucp_mem_map_params_t params = {
-        .field_mask =
-            UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH,
-        .address = buffer->bytes,
-        .length = buffer->size,
-    };
-    size_t length;
-    ucp_mem_h memh;
-    void *key;
-
-    if ((ucp_mem_map(peer->context, &params, &memh) != UCS_OK) ||
-        (ucp_rkey_pack(peer->context, memh, &key, &length) != UCS_OK)) {
-        peer_die("cannot expose %s memory", buffer_kind_names[buffer->kind]);
-    }
-    peer_swap(peer, address);
-    peer_swap(peer, length);
-    peer_write(peer, key, length);
-    ucp_rkey_buffer_release(key);
-    return memh;
-}
-
-static ucp_rkey_h unpack(peer_t *peer, uint64_t *remote_p)
-{
-    char key[4096];
-    ucp_rkey_h rkey;
-    size_t length;
-
-    *remote_p = peer_swap(peer, 0);
-    length = peer_swap(peer, 0);
-    if (length > sizeof(key)) {
-        peer_die("a key of %zu bytes", length);
-    }
-    peer_read(peer, key, length);
-    if (ucp_ep_rkey_unpack(peer->ep, key, &rkey) != UCS_OK) {
-        peer_die("cannot unpack the key");
-    }
-    return rkey;
-}
-
 /* Transfer and check, with the server's memory exposed around it if need be. */
 static int run_way(peer_t *peer, const struct way *way, buffer_t *buffer,
                    size_t length, uint32_t seed)
@@ -224,9 +174,9 @@ static int run_way(peer_t *peer, const struct way *way, buffer_t *buffer,
 
     buffer_fill(buffer, offset, length, is_source ? seed : ~seed);
     if (way->is_rma && peer->is_client) {
-        job.rkey = unpack(peer, &job.remote);
+        job.rkey = peer_reach(peer, &job.remote);
     } else if (way->is_rma) {
-        memh = expose(peer, buffer, (uintptr_t)job.bytes);
+        memh = peer_expose(peer, buffer->bytes, buffer->size, job.bytes);
     }
     peer_swap(peer, 0);
     ok = peer->is_client ? way->client(&job) : way->server(&job);
@@ -280,7 +230,7 @@ static int run_atomics(peer_t *peer, buffer_t *buffer)
 
     buffer_fill(buffer, 64, sizeof(uint64_t), 9);
     if (!peer->is_client) {
-        memh = expose(peer, buffer, (uintptr_t)job.bytes);
+        memh = peer_expose(peer, buffer->bytes, buffer->size, job.bytes);
         first = word_at(job.bytes);
         peer_swap(peer, first);
         peer_swap(peer, 0);
@@ -288,7 +238,7 @@ static int run_atomics(peer_t *peer, buffer_t *buffer)
         ucp_mem_unmap(peer->context, memh);
         return ok;
     }
-    job.rkey = unpack(peer, &job.remote);
+    job.rkey = peer_reach(peer, &job.remote);
     first = peer_swap(peer, 0);
     ok = atomic(&job, UCP_ATOMIC_OP_ADD, &three, NULL) &&
          atomic(&job, UCP_ATOMIC_OP_ADD, &four, job.bytes) &&

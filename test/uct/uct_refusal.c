@@ -21,18 +21,6 @@ static const size_t lengths[] = {8, 4096, 65536, 1048576};
 
 #define LENGTH_COUNT (sizeof(lengths) / sizeof(lengths[0]))
 
-static unsigned test_number;
-
-static void report(peer_t *peer, int ok, const char *claim)
-{
-    int both = (int)peer_swap(peer, (uint64_t)ok) & ok;
-
-    ++test_number;
-    if (peer->is_client) {
-        printf("%sok %u - %s\n", both ? "" : "not ", test_number, claim);
-    }
-}
-
 static int transfer(peer_t *peer, buffer_t *buffer, int sends, size_t length,
                     uint32_t seed)
 {
@@ -80,10 +68,11 @@ static void test_again(peer_t *peer, buffer_t *buffer)
     ok = transfer(peer, buffer, peer->is_client, length, 77);
     peer_swap(peer, 0);
     nic_counters_read(&after);
-    report(peer, ok, "the bytes arrive from what is mapped there later");
-    report(peer,
-           !peer->is_client || (after.read_bytes - before.read_bytes >= length),
-           "the NIC reads them there");
+    peer_report(peer, ok, "the bytes arrive from what is mapped there later");
+    peer_report(peer,
+                !peer->is_client ||
+                    (after.read_bytes - before.read_bytes >= length),
+                "the NIC reads them there");
 }
 
 static buffer_kind_t kind_of(const char *variable)
@@ -108,11 +97,11 @@ int main(int argc, char **argv)
     if (peer.is_client) {
         printf("1..%d\n", 1 + both_ways + (getenv("AGAIN") != NULL ? 2 : 0));
     }
-    report(&peer, transfer_all(&peer, &buffer, peer.is_client),
-           "the client's messages arrive");
+    peer_report(&peer, transfer_all(&peer, &buffer, peer.is_client),
+                "the client's messages arrive");
     if (both_ways) {
-        report(&peer, transfer_all(&peer, &buffer, !peer.is_client),
-               "the server's messages arrive");
+        peer_report(&peer, transfer_all(&peer, &buffer, !peer.is_client),
+                    "the server's messages arrive");
     }
     if (getenv("AGAIN") != NULL) {
         test_again(&peer, &buffer);

@@ -21,21 +21,11 @@ static const size_t lengths[] = {
 /* LARGEST in the environment of both processes leaves longer ones out. */
 static size_t length_count = sizeof(lengths) / sizeof(lengths[0]);
 
-static unsigned test_number;
-
-/* Of both processes; the client tells. */
 static void report(peer_t *peer, int ok, const char *what, const char *when,
                    buffer_kind_t from, buffer_kind_t to)
 {
-    int both = (int)peer_swap(peer, (uint64_t)ok) & ok;
-
-    ++test_number;
-    if (peer->is_client) {
-        printf("%sok %u - %s from %s to %s memory, mapped %s UCX started\n",
-               both ? "" : "not ", test_number, what, buffer_kind_names[from],
-               buffer_kind_names[to], when);
-        fflush(stdout);
-    }
+    peer_report(peer, ok, "%s from %s to %s memory, mapped %s UCX started",
+                what, buffer_kind_names[from], buffer_kind_names[to], when);
 }
 
 static size_t send_offset(size_t length)
@@ -119,25 +109,11 @@ static void test_tag(peer_t *peer, const char *when, buffer_t *buffers)
 /* The server's side of puts and gets: it exposes a buffer and looks on. */
 static int serve_rma(peer_t *peer, buffer_t *buffer)
 {
-    ucp_mem_map_params_t params = {
-        .field_mask =
-            UCP_MEM_MAP_PARAM_FIELD_ADDRESS | UCP_MEM_MAP_PARAM_FIELD_LENGTH,
-        .address = buffer->bytes,
-        .length = buffer->size,
-    };
-    void *key;
-    size_t i, length, offset;
-    ucp_mem_h memh;
+    ucp_mem_h memh =
+        peer_expose(peer, buffer->bytes, buffer->size, buffer->bytes);
+    size_t i, offset;
     int ok = 1;
 
-    if ((ucp_mem_map(peer->context, &params, &memh) != UCS_OK) ||
-        (ucp_rkey_pack(peer->context, memh, &key, &length) != UCS_OK)) {
-        peer_die("cannot expose %s memory", buffer_kind_names[buffer->kind]);
-    }
-    peer_swap(peer, (uintptr_t)buffer->bytes);
-    peer_swap(peer, length);
-    peer_write(peer, key, length);
-    ucp_rkey_buffer_release(key);
     for (i = 0; i < length_count; ++i) {
         offset = receive_offset(lengths[i]);
         fill_margins(buffer, offset, lengths[i]);
@@ -162,21 +138,11 @@ static int flush(peer_t *peer, void *request)
 static int use_rma(peer_t *peer, buffer_t *from, buffer_t *to)
 {
     const ucp_request_param_t params = {.op_attr_mask = 0};
-    char key[4096];
     size_t i, length, offset, back;
     uint64_t remote;
-    ucp_rkey_h rkey;
+    ucp_rkey_h rkey = peer_reach(peer, &remote);
     int ok = 1;
 
-    remote = peer_swap(peer, 0);
-    length = peer_swap(peer, 0);
-    if (length > sizeof(key)) {
-        peer_die("a key of %zu bytes", length);
-    }
-    peer_read(peer, key, length);
-    if (ucp_ep_rkey_unpack(peer->ep, key, &rkey) != UCS_OK) {
-        peer_die("cannot unpack the key");
-    }
     for (i = 0; i < length_count; ++i) {
         length = lengths[i];
         offset = receive_offset(length);

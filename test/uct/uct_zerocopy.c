@@ -15,18 +15,6 @@
 #define SIZE ((size_t)4 << 20)
 #define ROUNDS 5
 
-static unsigned test_number;
-
-static void report(peer_t *peer, int ok, const char *claim)
-{
-    int both = (int)peer_swap(peer, (uint64_t)ok) & ok;
-
-    ++test_number;
-    if (peer->is_client) {
-        printf("%sok %u - %s\n", both ? "" : "not ", test_number, claim);
-    }
-}
-
 /* With the trial's, unless REGISTRATIONS_EXPECTED says otherwise. */
 static uint64_t registrations(void)
 {
@@ -65,11 +53,11 @@ int main(int argc, char **argv)
     } else {
         bytes = after.written_bytes - before.written_bytes;
     }
-    report(&peer, ok, "the bytes arrive");
-    report(&peer, bytes >= ROUNDS * SIZE,
-           "the NICs read and write them in device memory");
-    report(&peer, after.regions - before.regions == registrations(),
-           "one registration, and a trial's, serves all of a mapping");
+    peer_report(&peer, ok, "the bytes arrive");
+    peer_report(&peer, bytes >= ROUNDS * SIZE,
+                "the NICs read and write them in device memory");
+    peer_report(&peer, after.regions - before.regions == registrations(),
+                "one registration, and a trial's, serves all of a mapping");
     peer_finish(&peer);
     return 0;
 }

@@ -163,9 +163,33 @@ lines() { grep -c "$1" <<<"$2" || true; }
     [ "$(lines '^refused a dma-buf' "$output")" -ge 1 ]
 }
 
+# nothing_is_kept NODE: no memory of its accelerator, and no export; what dead
+# processes had goes a little after them.
+nothing_is_kept() {
+    local tries
+    for ((tries = 0; tries < 100; tries++)); do
+        if on "$1" softaccel info | grep -qx 'memory_used 0' &&
+            [ "$(on "$1" cat /sys/class/misc/peervma/statistics/held)" = 0 ]; then
+            return
+        fi
+        sleep 0.2
+    done
+    false
+}
+
 @test "a peer that is killed in mid-transfer is an error, and nothing is kept" {
     pair "${rdma[@]}" -- uct_killed
-    pair_holds
+    # As often as not UCX 1.18's IB module ends the other process by an assertion
+    # of its own (ib_device.c:210, an event that comes twice), which has nothing
+    # to do with device memory: then only what is left on the nodes tells.
+    if [[ $output == *"wait_ctx->cb_id == UCS_CALLBACKQ_ID_NULL"* ]]; then
+        echo "# UCX's own assertion"
+    else
+        pair_holds
+    fi
+    for node in 0 1; do
+        nothing_is_kept "$node"
+    done
 }
 
 @test "what the NICs of both nodes refuse is staged" {

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "pci.h"
 #include "provider.h"
 #include "vfio_fdinfo.h"
 
@@ -35,12 +36,6 @@ struct dma_buf_feature {
     uint32_t nr_ranges;
     struct dma_buf_range range;
 };
-
-static bool is_same_device(const peervma_pci_t *a, const peervma_pci_t *b)
-{
-    return a->domain == b->domain && a->bus == b->bus &&
-           a->device == b->device && a->function == b->function;
-}
 
 /* The PCI device that is mapped; !valid if that cannot be told. */
 static peervma_pci_t mapped_device(const struct peervma_request *request)
@@ -100,7 +95,7 @@ static int find_by_name(const struct peervma_request *request,
         }
         if (!peervma_vfio_fdinfo(proc, entry->d_name, &other)) {
             nameless = true;
-        } else if (is_same_device(pci, &other)) {
+        } else if (peervma_pci_is_same(pci, &other)) {
             fd = atoi(entry->d_name);
         }
     }

@@ -12,6 +12,7 @@
 
 #include "accelerators.h"
 #include "device_alloc.h"
+#include "pci.h"
 
 #define MAX_ACCELERATORS 16
 
@@ -143,11 +144,10 @@ static int get_from(uct_peervma_alloc_t *alloc, place_t *place, size_t length,
     return 0;
 }
 
-static int is_same_pci(const peervma_pci_t *a, const peervma_pci_t *b)
+static int is_on(const place_t *place, const peervma_pci_t *pci)
 {
-    return a->valid && b->valid && (a->domain == b->domain) &&
-           (a->bus == b->bus) && (a->device == b->device) &&
-           (a->function == b->function);
+    return pci->valid && place->pci.valid &&
+           peervma_pci_is_same(pci, &place->pci);
 }
 
 int uct_peervma_alloc_get(uct_peervma_alloc_t *alloc, const peervma_pci_t *pci,
@@ -166,8 +166,7 @@ int uct_peervma_alloc_get(uct_peervma_alloc_t *alloc, const peervma_pci_t *pci,
     for (i = 0; i < 2 * alloc->count; ++i) {
         place = &alloc->places[i % alloc->count];
         dumb = (i >= alloc->count);
-        if ((pci != NULL) ? !is_same_pci(pci, &place->pci)
-                          : !place->is_chosen) {
+        if ((pci != NULL) ? !is_on(place, pci) : !place->is_chosen) {
             continue;
         }
         ret = get_from(alloc, place, length, dumb, buffer);

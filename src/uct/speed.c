@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "pci.h"
 #include "stats.h"
 
 /* What a CPU does on a write-combining BAR: stores are merged into bursts,
@@ -191,10 +192,7 @@ double uct_peervma_speed_between(const uct_peervma_speed_t *speed)
 static int is_same_kind(const kind_t *kind, const peervma_region_t *region)
 {
     return (kind->kind == region->kind) && (kind->cache == region->cache) &&
-           (kind->pci.domain == region->pci.domain) &&
-           (kind->pci.bus == region->pci.bus) &&
-           (kind->pci.device == region->pci.device) &&
-           (kind->pci.function == region->pci.function);
+           peervma_pci_is_same(&kind->pci, &region->pci);
 }
 
 /* Asked for each buffer: no lock. */

@@ -260,28 +260,28 @@ static uint8_t *map_dumb(int fd, uint32_t handle)
     return node_mmap(NULL, SIZE, RW, MAP_SHARED, fd, map.offset);
 }
 
-/* vgem has no call of its own. */
-static void vgem_memory_moves(void **state)
+static void expect_dumb_moved(const char *driver)
 {
-    int fd = open_drm("vgem", DRM_NODE_PRIMARY);
+    int fd = open_drm(driver, DRM_NODE_PRIMARY);
     uint8_t *base = map_dumb(fd, create_dumb(fd));
 
-    (void)state;
     expect_moved(base, PEERVMA_KIND_DRM, "drm");
     node_munmap(base, SIZE);
     close(fd);
 }
 
+/* vgem has no call of its own. */
+static void vgem_memory_moves(void **state)
+{
+    (void)state;
+    expect_dumb_moved("vgem");
+}
+
 /* What fills a screen. */
 static void virtio_gpu_s_dumb_buffers_move(void **state)
 {
-    int fd = open_drm("virtio_gpu", DRM_NODE_PRIMARY);
-    uint8_t *base = map_dumb(fd, create_dumb(fd));
-
     (void)state;
-    expect_moved(base, PEERVMA_KIND_DRM, "drm");
-    node_munmap(base, SIZE);
-    close(fd);
+    expect_dumb_moved("virtio_gpu");
 }
 
 /* The call of its render node; without 3D this is all that it asks for. */

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
+#include "measure.h"
 #include "peervma.h"
 
 #define AREA ((size_t)24 << 20)
@@ -31,14 +31,6 @@ typedef void (*copy_t)(void *to, const void *from, size_t length);
 static void by_memcpy(void *to, const void *from, size_t length)
 {
     memcpy(to, from, length);
-}
-
-static double now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
 static void flush(const char *bytes, size_t length)

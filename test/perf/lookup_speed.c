@@ -17,10 +17,10 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "context.h"
+#include "measure.h"
 #include "peervma.h"
 #include "vma.h"
 
@@ -35,24 +35,6 @@ static void fail(const char *what)
 {
     fprintf(stderr, "lookup_speed: %s: %m\n", what);
     exit(1);
-}
-
-static double now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-static uint64_t next_random(void)
-{
-    static uint64_t x = 88172645463325252;
-
-    x ^= x << 13;
-    x ^= x >> 7;
-    x ^= x << 17;
-    return x;
 }
 
 /* A program that uses the device mappings of one driver. */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -85,6 +86,8 @@ static void race_run(race_t *race, void (*const *steps)(race_t *, unsigned *),
     atomic_store(&race->stop, true);
     for (i = 0; i < count; i++)
         pthread_join(workers[i].thread, NULL);
+    printf("# %lu exports, %lu refusals\n", atomic_load(&race->exports),
+           atomic_load(&race->refusals));
 }
 
 static bool refusal_is_possible(int error, unsigned reason)
@@ -179,9 +182,13 @@ static void step_map(race_t *race, unsigned *seed)
     }
 }
 
-/* Closes handles that are not its own, and has them given to others. */
+/*
+ * Closes handles that are not its own, and has them given to others; not all
+ * the time, or hardly an object would live long enough to be exported.
+ */
 static void step_steal(race_t *race, unsigned *seed)
 {
+    const struct timespec pause = {.tv_nsec = rand_r(seed) % 1000000};
     const int fd = race->buffer[0].fd;
     const uint32_t own = race->buffer[0].handle;
     softaccel_buffer_t thief;
@@ -196,7 +203,7 @@ static void step_steal(race_t *race, unsigned *seed)
         close(thief.fd);
         munmap(thief.ptr, thief.size);
     }
-    (void)seed;
+    nanosleep(&pause, NULL);
 }
 
 static void step_reset(race_t *race, unsigned *seed)

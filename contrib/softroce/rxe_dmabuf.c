@@ -27,7 +27,8 @@
 	(RXE_ACCESS_REMOTE | IB_ACCESS_LOCAL_WRITE | IB_ACCESS_OPTIONAL)
 
 /**
- * struct rxe_dmabuf - what a memory region over a dma-buf has instead of pages
+ * struct rxe_dmabuf - a memory region over a dma-buf
+ * @mr: what rxe knows, and frees; has this instead of pages
  * @dmabuf: the dma-buf, referenced
  * @attach: our attachment; NULL if the exporter never moves its memory
  * @offset: where in the dma-buf the region begins
@@ -35,6 +36,7 @@
  * @map: the whole dma-buf; null once it was revoked
  */
 struct rxe_dmabuf {
+	struct rxe_mr mr;
 	struct dma_buf *dmabuf;
 	struct dma_buf_attachment *attach;
 	u64 offset;
@@ -85,7 +87,11 @@ static const struct dma_buf_attach_ops rxe_dmabuf_attach_ops = {
 	.invalidate_mappings = rxe_dmabuf_invalidate,
 };
 
-/* Context: reservation lock held. */
+/*
+ * Without the region's own lock: nobody copies before the region is finalized.
+ *
+ * Context: reservation lock held.
+ */
 static int rxe_dmabuf_vmap(struct rxe_dmabuf *buf)
 {
 	struct iosys_map map;
@@ -104,9 +110,7 @@ static int rxe_dmabuf_vmap(struct rxe_dmabuf *buf)
 		return left ?: -ETIMEDOUT;
 	}
 
-	down_write(&buf->lock);
 	buf->map = map;
-	up_write(&buf->lock);
 	return 0;
 }
 
@@ -156,13 +160,12 @@ static void rxe_dmabuf_free(struct rxe_mr *mr)
 	if (buf->attach)
 		dma_buf_detach(buf->dmabuf, buf->attach);
 	dma_buf_put(buf->dmabuf);
-	kfree(buf);
 	mr->dmabuf = NULL;
 }
 
-static int rxe_dmabuf_init(struct rxe_mr *mr, u64 offset, u64 length, int fd)
+static int rxe_dmabuf_init(struct rxe_dmabuf *buf, u64 offset, u64 length,
+			   int fd)
 {
-	struct rxe_dmabuf *buf;
 	struct dma_buf *dmabuf;
 	u64 end;
 	int err;
@@ -171,30 +174,22 @@ static int rxe_dmabuf_init(struct rxe_mr *mr, u64 offset, u64 length, int fd)
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 
-	err = -EINVAL;
 	if (!length || check_add_overflow(offset, length, &end) ||
-	    end > dmabuf->size)
-		goto err_put;
-
-	err = -ENOMEM;
-	buf = kzalloc(sizeof(*buf), GFP_KERNEL);
-	if (!buf)
-		goto err_put;
+	    end > dmabuf->size) {
+		dma_buf_put(dmabuf);
+		return -EINVAL;
+	}
 
 	buf->dmabuf = dmabuf;
 	buf->offset = offset;
 	init_rwsem(&buf->lock);
-	mr->dmabuf = buf;
+	buf->mr.dmabuf = buf;
 
-	err = rxe_dmabuf_attach(mr);
+	err = rxe_dmabuf_attach(&buf->mr);
 	if (!err)
 		err = rxe_dmabuf_map(buf);
 	if (err)
-		rxe_dmabuf_free(mr);
-	return err;
-
-err_put:
-	dma_buf_put(dmabuf);
+		rxe_dmabuf_free(&buf->mr);
 	return err;
 }
 
@@ -202,6 +197,7 @@ static struct ib_mr *rxe_dmabuf_reg(struct ib_pd *ibpd, u64 offset, u64 length,
 				    u64 iova, int fd, int access)
 {
 	struct rxe_dev *rxe = to_rdev(ibpd->device);
+	struct rxe_dmabuf *buf;
 	struct rxe_mr *mr;
 	u64 end;
 	int err;
@@ -211,10 +207,11 @@ static struct ib_mr *rxe_dmabuf_reg(struct ib_pd *ibpd, u64 offset, u64 length,
 	if (check_add_overflow(iova, length, &end))
 		return ERR_PTR(-EINVAL);
 
-	mr = kzalloc(sizeof(*mr), GFP_KERNEL);
-	if (!mr)
+	buf = kzalloc(sizeof(*buf), GFP_KERNEL);
+	if (!buf)
 		return ERR_PTR(-ENOMEM);
 
+	mr = &buf->mr;
 	err = rxe_add_to_pool(&rxe->mr_pool, mr);
 	if (err)
 		goto err_free;
@@ -224,7 +221,7 @@ static struct ib_mr *rxe_dmabuf_reg(struct ib_pd *ibpd, u64 offset, u64 length,
 	mr->ibmr.device = ibpd->device;
 	rxe_mr_init(access, mr);
 
-	err = rxe_dmabuf_init(mr, offset, length, fd);
+	err = rxe_dmabuf_init(buf, offset, length, fd);
 	if (err)
 		goto err_cleanup;
 
@@ -241,7 +238,7 @@ static struct ib_mr *rxe_dmabuf_reg(struct ib_pd *ibpd, u64 offset, u64 length,
 err_cleanup:
 	rxe_cleanup(mr);
 err_free:
-	kfree(mr);
+	kfree(buf);
 	rxe_dbg_pd(to_rpd(ibpd), "no region over fd %d, err = %d\n", fd, err);
 	return ERR_PTR(err);
 }

@@ -156,6 +156,27 @@ lines() { grep -c "$1" <<<"$2" || true; }
     done
 }
 
+@test "an export that fails is staged, once; where PRIME can, it does" {
+    local number text
+    for number in 24 12 5; do # EMFILE, ENOMEM, EIO
+        pair "${rdma[@]}" "$refuse" EXPORT_ERRNO="$number" \
+            PRIME_ERRNO="$number" -- uct_refusal
+        pair_holds
+        for text in "$output" "$server"; do
+            [ "$(stat regions_staged "$text")" -eq 1 ]
+            [ "$(stat dmabuf_refused "$text")" -eq 1 ]
+            [ "$(stat dmabuf_exports "$text")" -eq 0 ]
+            [ "$(lines '^peervma: .*not zero-copy: ' "$text")" -eq 1 ]
+        done
+    done
+    pair "${rdma[@]}" "$refuse" REFUSE_NODE=none EXPORT_ERRNO=5 -- uct_zerocopy
+    pair_holds
+    for text in "$output" "$server"; do
+        [ "$(stat cpu_copied_bytes "$text")" -eq 0 ]
+        [ "$(stat dmabuf_exports "$text")" -eq 1 ]
+    done
+}
+
 @test "a NIC that refuses after the trial ends no process" {
     pair "${rdma[@]}" "$refuse" REFUSE_NODE=node0 REFUSE_AFTER=1 \
         -- uct_beyond inside

@@ -103,7 +103,8 @@ static bool peervma_bar_invalidate(struct mmu_interval_notifier *notifier,
 	mmu_interval_set_seq(notifier, seq);
 	peervma_bar_forbid_locked(bar, PEERVMA_REVOKE_UNMAP);
 	spin_unlock(&bar->lock);
-	schedule_work(&bar->stop);
+	/* It may wait long, for fences of importers. */
+	queue_work(system_long_wq, &bar->stop);
 	return true;
 }
 

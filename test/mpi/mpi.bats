@@ -36,8 +36,8 @@ stat_sum() {
     [ "$status" -eq 0 ]
 }
 
-@test "1 B to 1 MiB between host and device memory, 4 ranks on 2 nodes" {
-    job 4 mpi_p2p 1048583
+@test "1 B to 256 KiB between host and device memory, 4 ranks on 2 nodes" {
+    job 4 mpi_p2p 262144
     tap_holds <<<"$output"
     [ "$status" -eq 0 ]
 }

@@ -3,7 +3,9 @@
  * Point-to-point between any kinds of memory: sizes, offsets, directions,
  * buffers mapped before and after MPI_Init, memory around the message.
  * Run with two or more ranks; each sends to the next and receives from the
- * one before, so both directions of a pair are busy at once.
+ * one before, so both directions of a pair are busy at once. An argument leaves
+ * out longer messages. More ranks than two take turns with the offsets: what
+ * they add is more peers, and they are slow.
  */
 #include <mpi.h>
 #include <stdio.h>
@@ -15,11 +17,15 @@
 #define MARGIN 4096 /* bytes of the buffer on either side of the message */
 #define BEHIND 0x5eedu
 
-static const size_t sizes[] = {1,     3,     8,       13,      1000,
-                               4096,  8191,  8192,    65536,   65549,
+static const size_t sizes[] = {1,      3,       8,       13,      1000,
+                               4096,   8191,    8192,    65536,   65549,
                                262144, 1048576, 1048583, 4194304, 16777216};
 
+/* Of messages whose buffers are used again. */
+#define REUSED ((size_t)1048576)
+
 static int rank, ranks;
+static size_t largest = SIZE_MAX;
 
 /* What a rank sends differs from rank to rank and from message to message. */
 static uint32_t seed_of(int sender, uint32_t message)
@@ -32,7 +38,8 @@ static bool exchange(const memory_t *out, const memory_t *in, size_t offset,
                      size_t size, uint32_t message)
 {
     int next = (rank + 1) % ranks, previous = (rank + ranks - 1) % ranks;
-    char *source = (char *)out->ptr + offset, *target = (char *)in->ptr + offset;
+    char *source = (char *)out->ptr + offset,
+         *target = (char *)in->ptr + offset;
     MPI_Request request;
     MPI_Status status;
     int count;
@@ -54,13 +61,18 @@ static bool kinds(memory_kind_t from, memory_kind_t to, size_t size)
 {
     static const size_t offsets[] = {0, 13};
     static uint32_t message;
+    static size_t turn;
     bool right = true;
 
+    turn = !turn;
     for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
         memory_t out, in;
 
         if (size > 4194304 && i > 0) {
             break; /* one of the largest says it all, and is slow */
+        }
+        if (ranks > 2 && i != turn) {
+            continue;
         }
         memory_create(from, size + 2 * MARGIN, &out);
         memory_create(to, size + 2 * MARGIN, &in);
@@ -71,7 +83,7 @@ static bool kinds(memory_kind_t from, memory_kind_t to, size_t size)
     return right;
 }
 
-static void all_sizes(size_t largest)
+static void all_sizes(void)
 {
     for (int from = MEMORY_HOST; from <= MEMORY_DEVICE; from++) {
         for (int to = MEMORY_HOST; to <= MEMORY_DEVICE; to++) {
@@ -92,8 +104,9 @@ static bool reused(const memory_t *out, const memory_t *in)
 {
     bool right = true;
 
-    for (uint32_t message = 1000; message < 1008; message++) {
-        right &= exchange(out, in, 64, 1048576, message);
+    for (uint32_t message = 1000; message < 1004; message++) {
+        right &=
+            exchange(out, in, 64, largest < REUSED ? largest : REUSED, message);
     }
     return right;
 }
@@ -101,17 +114,17 @@ static bool reused(const memory_t *out, const memory_t *in)
 /*
  * Map, send, unmap, and map again: the kernel gives the next buffer the same
  * address. A registration or detection kept from the last one would show the
- * last one's bytes. Host and device memory alternate.
+ * last one's bytes. Host and device memory alternate, in each order twice.
  */
 static bool address_reused(void)
 {
     static const memory_kind_t order[] = {MEMORY_DEVICE, MEMORY_DEVICE,
-                                          MEMORY_HOST, MEMORY_DEVICE,
-                                          MEMORY_HOST, MEMORY_HOST};
-    const size_t size = 1048576;
+                                          MEMORY_HOST,   MEMORY_DEVICE,
+                                          MEMORY_HOST,   MEMORY_HOST};
+    const size_t size = largest < REUSED ? largest : REUSED;
     bool right = true;
 
-    for (uint32_t message = 2000; message < 2024; message++) {
+    for (uint32_t message = 2000; message < 2012; message++) {
         memory_kind_t kind = order[message % 6];
         memory_t out, in;
 
@@ -126,17 +139,19 @@ static bool address_reused(void)
 
 int main(int argc, char **argv)
 {
-    size_t largest = argc > 1 ? strtoull(argv[1], NULL, 0) : SIZE_MAX;
     memory_t out_before, in_before, out_after, in_after;
     int result;
 
-    memory_create(MEMORY_DEVICE, 1048576 + 2 * MARGIN, &out_before);
-    memory_create(MEMORY_DEVICE, 1048576 + 2 * MARGIN, &in_before);
+    if (argc > 1) {
+        largest = strtoull(argv[1], NULL, 0);
+    }
+    memory_create(MEMORY_DEVICE, REUSED + 2 * MARGIN, &out_before);
+    memory_create(MEMORY_DEVICE, REUSED + 2 * MARGIN, &in_before);
     MPI_Init(&argc, &argv);
     MPI_Comm_rank(MPI_COMM_WORLD, &rank);
     MPI_Comm_size(MPI_COMM_WORLD, &ranks);
-    memory_create(MEMORY_DEVICE, 1048576 + 2 * MARGIN, &out_after);
-    memory_create(MEMORY_DEVICE, 1048576 + 2 * MARGIN, &in_after);
+    memory_create(MEMORY_DEVICE, REUSED + 2 * MARGIN, &out_after);
+    memory_create(MEMORY_DEVICE, REUSED + 2 * MARGIN, &in_after);
 
     report(reused(&out_before, &in_before),
            "buffers mapped before MPI_Init, %d ranks", ranks);
@@ -146,7 +161,7 @@ int main(int argc, char **argv)
            "one mapped before and one after MPI_Init, %d ranks", ranks);
     report(address_reused(),
            "addresses that pass from buffer to buffer, %d ranks", ranks);
-    all_sizes(largest);
+    all_sizes();
 
     memory_destroy(&out_before);
     memory_destroy(&in_before);

@@ -25,7 +25,7 @@
 #define SIZE (2UL << 20)
 #define IOVA 0x7100000000UL
 #define FLOOD 24
-#define ROUNDS 3
+#define ROUNDS 2
 /* In some all transfers may be done before the owner dies. */
 #define MOST_ROUNDS 30
 #define GUARD 0xa5

@@ -40,7 +40,7 @@
 #define IOVA 0x7000000000UL
 /* Transfers posted in a round, and rounds of each direction. */
 #define FLOOD 24
-#define ROUNDS 4
+#define ROUNDS 3
 /* Where transfers were done before it happened, there are more rounds. */
 #define MOST_ROUNDS 40
 

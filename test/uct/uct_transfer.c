@@ -20,6 +20,18 @@ static const size_t lengths[] = {
 };
 /* LARGEST in the environment of both processes leaves longer ones out. */
 static size_t length_count = sizeof(lengths) / sizeof(lengths[0]);
+/* Once UCX is started a buffer's recognition differs, not how its bytes move:
+ * the longest, which take the emulated nodes most of the time, are in buffers
+ * from before only. */
+#define LARGEST_AFTER 1048583
+
+/* What is longer. */
+static void leave_out(size_t largest)
+{
+    while ((length_count > 1) && (lengths[length_count - 1] > largest)) {
+        --length_count;
+    }
+}
 
 static void report(peer_t *peer, int ok, const char *what, const char *when,
                    buffer_kind_t from, buffer_kind_t to)
@@ -194,9 +206,8 @@ int main(int argc, char **argv)
     buffer_t before[2][2], after[2][2];
     peer_t peer;
 
-    while ((largest != NULL) && (length_count > 1) &&
-           (lengths[length_count - 1] > strtoull(largest, NULL, 0))) {
-        --length_count;
+    if (largest != NULL) {
+        leave_out(strtoull(largest, NULL, 0));
     }
     peer_connect(&peer, argc, argv);
     create_all(before);
@@ -206,8 +217,9 @@ int main(int argc, char **argv)
         printf("1..24\n");
     }
     test_tag(&peer, "before", before[0]);
-    test_tag(&peer, "after", after[0]);
     test_rma(&peer, "before", before[0], before[1]);
+    leave_out(LARGEST_AFTER);
+    test_tag(&peer, "after", after[0]);
     test_rma(&peer, "after", after[0], after[1]);
     peer_finish(&peer);
     return 0;

@@ -72,6 +72,8 @@ void endpoint_create(fabric_t *fabric, endpoint_t *endpoint)
     endpoint->qp = ibv_create_qp(fabric->pd, &init);
     if (!endpoint->qp)
         err(1, "ibv_create_qp");
+    endpoint->ack_timeout = ACK_TIMEOUT;
+    endpoint->retries = RETRIES;
 }
 
 void endpoint_destroy(endpoint_t *endpoint)
@@ -124,8 +126,8 @@ void endpoint_connect(endpoint_t *endpoint, const endpoint_address_t *peer)
     };
     struct ibv_qp_attr send = {
         .qp_state = IBV_QPS_RTS,
-        .timeout = ACK_TIMEOUT,
-        .retry_cnt = RETRIES,
+        .timeout = endpoint->ack_timeout,
+        .retry_cnt = endpoint->retries,
         .rnr_retry = 7,
         .max_rd_atomic = 16,
     };

@@ -25,6 +25,9 @@ typedef struct fabric {
 typedef struct endpoint {
     struct ibv_cq *cq;
     struct ibv_qp *qp;
+    /* As ibv_modify_qp(3) has them; may be changed before it is connected. */
+    uint8_t ack_timeout;
+    uint8_t retries;
 } endpoint_t;
 
 /** What a peer must know of an endpoint. */

@@ -86,6 +86,11 @@ take_device() {
     tap_on 0 softroce_transfer softaccel
 }
 
+@test "what is sent again arrives once and in order, however often" {
+    tap_on 0 softroce_resend
+    grep '^# sent again .* times' <<<"$output" >&3
+}
+
 @test "an unbound accelerator: errors, no access, no leak, and a new start" {
     tap_on 0 softroce_revoke
 }

@@ -16,6 +16,7 @@ whole="UCX_MEMTYPE_REG_WHOLE_ALLOC_TYPES=cuda,ze-device"
 ipc=("UCX_TLS=tcp,self,pvma_copy,pvma_ipc" UCX_NET_DEVICES=ens3
     UCX_RNDV_THRESH=8k "$whole")
 
+# bats test_tags=tcp
 @test "messages, puts and gets, all sizes and kinds of memory" {
     pair "${ipc[@]}" -- uct_transfer
     pair_holds
@@ -31,6 +32,7 @@ ipc=("UCX_TLS=tcp,self,pvma_copy,pvma_ipc" UCX_NET_DEVICES=ens3
     [ "$(stat ipc_maps "$server")" -eq "$(stat ipc_exports "$output")" ]
 }
 
+# bats test_tags=tcp
 @test "the same up to 1 MiB, each lookup asking the kernel" {
     pair "${ipc[@]}" UCX_MEM_EVENTS=n LARGEST=1048583 -- uct_transfer
     pair_holds
@@ -38,6 +40,7 @@ ipc=("UCX_TLS=tcp,self,pvma_copy,pvma_ipc" UCX_NET_DEVICES=ens3
     [ "$(stat ipc_bytes "$output")" -gt 1048576 ]
 }
 
+# bats test_tags=tcp
 @test "a buffer is mapped once, and then found" {
     pair "${ipc[@]}" -- uct_ipc cached
     pair_holds
@@ -48,11 +51,13 @@ ipc=("UCX_TLS=tcp,self,pvma_copy,pvma_ipc" UCX_NET_DEVICES=ens3
     [ "$(stat ipc_exports "$server")" -eq 1 ]
 }
 
+# bats test_tags=tcp
 @test "what the owner frees is free, and not mapped in the peer any more" {
     pair "${ipc[@]}" -- uct_ipc freed
     pair_holds
 }
 
+# bats test_tags=tcp
 @test "an address under which the memory changes, by pvma_ipc" {
     pair "${ipc[@]}" -- uct_storm
     pair_holds
@@ -60,11 +65,13 @@ ipc=("UCX_TLS=tcp,self,pvma_copy,pvma_ipc" UCX_NET_DEVICES=ens3
     [ "$(stat ipc_unmaps "$output")" -gt 10 ]
 }
 
+# bats test_tags=tcp
 @test "ucp_rkey_ptr() gives a pointer to device memory of the other process" {
     pair "${ipc[@]}" -- uct_ipc pointer
     pair_holds
 }
 
+# bats test_tags=tcp
 @test "memory that its driver takes back is an error, and one line" {
     pair "${ipc[@]}" -- uct_ipc revoked
     on 0 sh -c 'echo 0000:00:05.0 >/sys/bus/pci/drivers/softaccel/bind'
@@ -72,6 +79,7 @@ ipc=("UCX_TLS=tcp,self,pvma_copy,pvma_ipc" UCX_NET_DEVICES=ens3
     grep -q '^peervma: failed: .* its driver has taken it back' <<<"$output"
 }
 
+# bats test_tags=tcp
 @test "an owner that is killed is an error, and one line" {
     pair "${ipc[@]}" -- uct_ipc killed
     pair_holds
@@ -79,6 +87,7 @@ ipc=("UCX_TLS=tcp,self,pvma_copy,pvma_ipc" UCX_NET_DEVICES=ens3
         <<<"$output"
 }
 
+# bats test_tags=tcp
 @test "another user's process gets its bytes another way" {
     client_user=mpi
     pair "${ipc[@]}" LARGEST=65537 -- uct_transfer
@@ -87,6 +96,7 @@ ipc=("UCX_TLS=tcp,self,pvma_copy,pvma_ipc" UCX_NET_DEVICES=ens3
     [ "$(stat ipc_exports "$server")" -eq 0 ]
 }
 
+# bats test_tags=tcp
 @test "without peervma.ko what a DRM node has is passed all the same" {
     on 0 /usr/lib/peervma-testbed/node-setup module off
     pair "${ipc[@]}" LARGEST=1048583 -- uct_transfer

@@ -35,6 +35,7 @@ tcp=("UCX_TLS=tcp,self,pvma_copy" UCX_NET_DEVICES=ens3)
     [ "$(stat dmabuf_exports "$output")" -gt 0 ]
 }
 
+# bats test_tags=tcp
 @test "messages, puts and gets up to 1 MiB over TCP" {
     pair "${tcp[@]}" LARGEST=1048583 -- uct_transfer
     pair_holds
@@ -67,6 +68,7 @@ tcp=("UCX_TLS=tcp,self,pvma_copy" UCX_NET_DEVICES=ens3)
     [ "$(stat detection "$output")" = query ]
 }
 
+# bats test_tags=tcp
 @test "an address under which the memory changes, over TCP" {
     pair "${tcp[@]}" -- uct_storm
     pair_holds
@@ -94,6 +96,7 @@ tcp=("UCX_TLS=tcp,self,pvma_copy" UCX_NET_DEVICES=ens3)
     grep -q '^server: nothing from behind' <<<"$server"
 }
 
+# bats test_tags=tcp
 @test "a large send beyond the mapping over TCP ends the process likewise" {
     pair "${tcp[@]}" -- uct_beyond long
     [ "$status" -ne 0 ]
@@ -424,6 +427,7 @@ every_way() {
     [ "$(stat cpu_copied_bytes "$output")" -eq 0 ]
 }
 
+# bats test_tags=tcp
 @test "tag, stream, AM, RMA, atomics, threads over TCP by workers that sleep" {
     pair "${tcp[@]}" SLEEPS=y LARGEST=65536 -- uct_matrix
     pair_holds

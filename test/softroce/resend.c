@@ -18,7 +18,7 @@
 
 #include "fabric.h"
 
-#define ROUNDS 1000
+#define ROUNDS 500
 /* Rounds under way at once, each with memory of its own. */
 #define WINDOW 4
 /* 120 packets of 4096 bytes; rxe has 128 under way without acknowledgement, so

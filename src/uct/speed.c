@@ -186,7 +186,8 @@ void uct_peervma_speed_get(uct_peervma_speed_t *speed_p)
 
 double uct_peervma_speed_between(const uct_peervma_speed_t *speed)
 {
-    return 1 / (1 / speed->from_device + 1 / speed->to_device);
+    return (speed->from_device < speed->to_device) ? speed->from_device
+                                                   : speed->to_device;
 }
 
 static int is_same_kind(const kind_t *kind, const peervma_region_t *region)

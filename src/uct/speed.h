@@ -36,7 +36,11 @@ void uct_peervma_speed_meet(uct_peervma_alloc_t *alloc,
  */
 void uct_peervma_speed_get(uct_peervma_speed_t *speed_p);
 
-/* Between two devices: bytes are read from one and written to the other. */
+/*
+ * Between two devices: stores are posted, so that the slower way tells. UCX
+ * reckons alike with a copy by way of host memory, whose two parts it takes to
+ * be at the same time; were this one's times added, it would prefer that.
+ */
 double uct_peervma_speed_between(const uct_peervma_speed_t *speed);
 
 /* The parts of a measurement, for tests. */

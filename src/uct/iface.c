@@ -24,7 +24,10 @@ static ucs_status_t iface_query(uct_iface_h iface, uct_iface_attr_t *attr)
     uct_base_iface_query(&to_iface(iface)->super, attr);
     attr->iface_addr_len = sizeof(to_iface(iface)->id);
     uct_peervma_ops_capabilities(attr);
-    attr->cap.flags |= UCT_IFACE_FLAG_PUT_SHORT | UCT_IFACE_FLAG_GET_SHORT;
+    /* "Inter-node" only for UCP to show it to peers on other nodes as well
+     * (UCP_WORKER_ADDRESS_FLAG_NET_ONLY), so that they know of the plugin. */
+    attr->cap.flags |= UCT_IFACE_FLAG_PUT_SHORT | UCT_IFACE_FLAG_GET_SHORT |
+                       UCT_IFACE_FLAG_INTER_NODE;
     attr->cap.put.max_short = UINT_MAX;
     attr->cap.get.max_short = UINT_MAX;
     /* To be used by workers that sleep. All is complete when it returns, so

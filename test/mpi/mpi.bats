@@ -28,6 +28,8 @@ stat_sum() {
     [ "$(stat_sum cpu_copied_bytes)" -eq 0 ]
     [ "$(stat_sum dmabuf_exports)" -eq 2 ]
     [ "$(stat_sum dmabuf_refused)" -eq 0 ]
+    [ "$(stat_sum peers)" -eq 2 ]
+    [[ $output != *" plugin"* ]]
 }
 
 @test "1 B to 16 MiB between host and device memory, 2 ranks on 2 nodes" {

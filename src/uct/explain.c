@@ -24,15 +24,17 @@ enum {
     ONCE_IPC_UNREACHABLE,
     ONCE_IPC_FAILED,
     ONCE_ALONE,
+    ONCE_LACKING,
     ONCE_REASON
 };
 
 /* Those that do not say why something is not zero-copy. */
-#define ONCE_OTHERWISE                                            \
-    ((UINT64_C(1) << ONCE_OUT) | (UINT64_C(1) << ONCE_LEFT_OUT) | \
-     (UINT64_C(1) << ONCE_BEYOND) | (UINT64_C(1) << ONCE_GONE) |  \
-     (UINT64_C(1) << ONCE_IPC_UNREACHABLE) |                      \
-     (UINT64_C(1) << ONCE_IPC_FAILED) | (UINT64_C(1) << ONCE_ALONE))
+#define ONCE_OTHERWISE                                                \
+    ((UINT64_C(1) << ONCE_OUT) | (UINT64_C(1) << ONCE_LEFT_OUT) |     \
+     (UINT64_C(1) << ONCE_BEYOND) | (UINT64_C(1) << ONCE_GONE) |      \
+     (UINT64_C(1) << ONCE_IPC_UNREACHABLE) |                          \
+     (UINT64_C(1) << ONCE_IPC_FAILED) | (UINT64_C(1) << ONCE_ALONE) | \
+     (UINT64_C(1) << ONCE_LACKING))
 
 /* How those lines begin that do: start, end, node. */
 #define NOT_ZERO_COPY                                           \
@@ -194,6 +196,15 @@ void uct_peervma_explain_alone(void)
              "no process that UCX connected to from %s has the plugin: device "
              "memory there is taken for host memory",
              host_name());
+}
+
+void uct_peervma_explain_lacking(const char *nodes, unsigned count)
+{
+    say_once(ONCE_LACKING,
+             "no plugin in the processes of this job on %u node%s, %s: device "
+             "memory there is taken for host memory, and may end the job "
+             "(why: peervma doctor, there)",
+             count, (count == 1) ? "" : "s", nodes);
 }
 
 void uct_peervma_explain_staged(const void *address, size_t length)

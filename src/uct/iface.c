@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ep.h"
+#include "job.h"
 #include "md.h"
 #include "ops.h"
 #include "speed.h"
@@ -167,6 +168,7 @@ ucs_status_t uct_peervma_iface_open(uct_md_h md, uct_worker_h worker,
     iface->id = ucs_generate_uuid((uintptr_t)iface);
     iface->context = peervma_md->context;
     peervma_md->has_iface = 1;
+    uct_peervma_job_publish();
     *iface_p = &iface->super.super;
     return UCS_OK;
 }

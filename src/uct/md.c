@@ -10,6 +10,7 @@
 #include "common.h"
 #include "detect.h"
 #include "explain.h"
+#include "job.h"
 #include "memtype.h"
 #include "module.h"
 #include "place.h"
@@ -92,6 +93,7 @@ static ucs_status_t md_query(uct_md_h md, uct_md_attr_v2_t *attr)
 static ucs_memory_type_t region_type(uct_peervma_md_t *md,
                                      const peervma_region_t *region)
 {
+    uct_peervma_job_check();
     if (md->promises &&
         (uct_peervma_types.staged != uct_peervma_types.device) &&
         uct_peervma_trial_is_staged(md->trial, region)) {
@@ -318,7 +320,8 @@ static void md_close(uct_md_h md)
         uct_peervma_explain_left_out(transports);
     }
     if ((uct_peervma_stat_get(UCT_PEERVMA_STAT_DMABUF_EXPORTS) > 0) &&
-        (uct_peervma_stat_get(UCT_PEERVMA_STAT_PEERS) == 0)) {
+        (uct_peervma_stat_get(UCT_PEERVMA_STAT_PEERS) == 0) &&
+        !uct_peervma_job_check()) {
         uct_peervma_explain_alone();
     }
     if (last_md == to_md(md)) {

@@ -30,6 +30,21 @@ reasons() { grep -c '^peervma: .*not zero-copy: ' <<<"$output" || true; }
     job "$programs/mpi_zerocopy" any
     tap_holds <<<"$output"
     [ "$status" -eq 0 ]
+    [[ $output != *" plugin"* ]]
+}
+
+@test "no plugin on one node: right bytes in host memory, and which node" {
+    on 1 "$setup" accel off
+    # Set for both nodes is what the plugin's component would set.
+    job --mca pml ucx --mca opal_common_ucx_tls any \
+        --mca opal_common_ucx_devices any -x UCX_NET_DEVICES=rxe0:1,ens3 \
+        -x UCX_TLS=^ud_verbs,ud_verbs:aux -x UCX_RC_TIMEOUT=60ms bash -c '
+        [ "$(hostname)" = node0 ] || export OMPI_MCA_accelerator=^peervma
+        exec "$@"' - "$programs/mpi_zerocopy" any
+    tap_holds <<<"$output"
+    [ "$status" -eq 0 ]
+    grep -q '^peervma: no plugin .* on 1 node, node1: ' <<<"$output"
+    [[ $output != *"no process that UCX connected to"* ]]
 }
 
 @test "no peervma.ko: zero-copy all the same, by PRIME of the open DRM node" {

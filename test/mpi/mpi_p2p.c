@@ -99,14 +99,18 @@ static void all_sizes(void)
     }
 }
 
+static size_t reused_size(void)
+{
+    return largest < REUSED ? largest : REUSED;
+}
+
 /* One buffer for all messages: registered once, reused with new contents. */
 static bool reused(const memory_t *out, const memory_t *in)
 {
     bool right = true;
 
     for (uint32_t message = 1000; message < 1004; message++) {
-        right &=
-            exchange(out, in, 64, largest < REUSED ? largest : REUSED, message);
+        right &= exchange(out, in, 64, reused_size(), message);
     }
     return right;
 }
@@ -121,7 +125,7 @@ static bool address_reused(void)
     static const memory_kind_t order[] = {MEMORY_DEVICE, MEMORY_DEVICE,
                                           MEMORY_HOST,   MEMORY_DEVICE,
                                           MEMORY_HOST,   MEMORY_HOST};
-    const size_t size = largest < REUSED ? largest : REUSED;
+    const size_t size = reused_size();
     bool right = true;
 
     for (uint32_t message = 2000; message < 2012; message++) {

@@ -18,12 +18,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <infiniband/verbs.h>
 #include <linux/peervma.h>
 
+#include "measure.h"
 #include "softaccel_client.h"
 
 #define DEVICE "rxe0"
@@ -40,10 +40,7 @@ static struct ibv_pd *pd;
 
 static double now_us(void)
 {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+    return now_ns() / 1e3;
 }
 
 static void verbs_open(void)

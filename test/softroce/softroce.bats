@@ -89,6 +89,8 @@ take_device() {
 @test "what is sent again arrives once and in order, however often" {
     tap_on 0 softroce_resend
     grep '^# sent again .* times' <<<"$output" >&3
+    ! grep -q '^# sent again 0 times' <<<"$output" ||
+        skip "a round takes less than the NIC's shortest timeout"
 }
 
 @test "an unbound accelerator: errors, no access, no leak, and a new start" {

@@ -101,7 +101,7 @@ node_start() {
         "${node_cpu[@]}" -m "${memory_mib}M" "${kernel_arguments[@]}" \
         -append "console=ttyS0 loglevel=7 panic=-1 mitigations=off audit=0 \
 lsm= rcupdate.rcu_cpu_stall_timeout=60 iommu.passthrough=1 TERM=dumb \
-systemd.show_status=no peervma.node=$node peervma.ports=$layout_ports \
+systemd.show_status=no testbed.node=$node testbed.ports=$layout_ports \
 $kernel_command_line" \
         -chardev "file,id=console,path=$(node_console "$node")" \
         -serial chardev:console \

@@ -1,59 +1,46 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "place.h"
 
-#include <dirent.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "accelerators.h"
+
 /* Of names: above that of Ethernet devices, below that of RDMA devices. */
 #define NAME_PRIORITY 15
 
-/* The nodes of a device that programs open, in order of preference. */
-static const struct {
-    const char *folder;
-    const char *prefix;
-} nodes[] = {{"drm", "renderD"}, {"accel", "accel"}, {"drm", "card"}};
+typedef struct {
+    const peervma_pci_t *pci;
+    char *name;
+    size_t size;
+    int found;
+} search_t;
 
-static int find_node(const char *folder, const char *prefix, char *name,
-                     size_t size)
+static void keep_name(const struct accelerator *accelerator, void *arg)
 {
-    struct dirent *entry;
-    int found = 0;
-    DIR *directory;
+    const char *name = strrchr(accelerator->node, '/') + 1;
+    const peervma_pci_t *pci = &accelerator->pci;
+    search_t *search = arg;
 
-    directory = opendir(folder);
-    if (directory == NULL) {
-        return 0;
+    if (pci->valid && (pci->domain == search->pci->domain) &&
+        (pci->bus == search->pci->bus) &&
+        (pci->device == search->pci->device) &&
+        (pci->function == search->pci->function) &&
+        (strlen(name) < search->size)) {
+        strcpy(search->name, name);
+        search->found = 1;
     }
-    while (!found && ((entry = readdir(directory)) != NULL)) {
-        found = (strncmp(entry->d_name, prefix, strlen(prefix)) == 0) &&
-                (strlen(entry->d_name) < size);
-        if (found) {
-            strcpy(name, entry->d_name);
-        }
-    }
-    closedir(directory);
-    return found;
 }
 
 int uct_peervma_place_name(const char *sysfs, const peervma_pci_t *pci,
                            char *name, size_t size)
 {
-    char folder[PATH_MAX];
-    size_t i;
+    search_t search = {.pci = pci, .name = name, .size = size};
 
-    for (i = 0; i < sizeof(nodes) / sizeof(nodes[0]); ++i) {
-        snprintf(folder, sizeof(folder),
-                 "%s/bus/pci/devices/%04x:%02x:%02x.%x/%s", sysfs, pci->domain,
-                 pci->bus, pci->device, pci->function, nodes[i].folder);
-        if (find_node(folder, nodes[i].prefix, name, size)) {
-            return 1;
-        }
-    }
-    return 0;
+    machine_accelerators(sysfs, keep_name, &search);
+    return search.found;
 }
 
 /* UCX shows a device by its address on the bus until it gets a name. */

@@ -13,7 +13,7 @@
 
 #include "place.h"
 
-#define DEVICE "bus/pci/devices/0001:0a:1f.2"
+#define DEVICE "devices/pci0001:00/0001:0a:1f.2"
 
 static const peervma_pci_t pci = {
     .domain = 1, .bus = 0xa, .device = 0x1f, .function = 2, .valid = 1};
@@ -22,10 +22,28 @@ static char sysfs[64];
 
 static void run(const char *command)
 {
-    char line[256];
+    char line[512];
 
     snprintf(line, sizeof(line), "cd '%s' && %s", sysfs, command);
     assert_int_equal(system(line), 0);
+}
+
+/* A node of the device, as the kernel shows it. */
+static void node_create(const char *subsystem, const char *name,
+                        const char *number)
+{
+    char line[400];
+
+    snprintf(line, sizeof(line),
+             "mkdir -p class/%s dev/char " DEVICE "/%s/%s && "
+             "echo %s >" DEVICE "/%s/%s/dev && "
+             "ln -s ../../../%s " DEVICE "/%s/%s/device && "
+             "ln -s ../../" DEVICE "/%s/%s class/%s/%s && "
+             "ln -s ../../" DEVICE "/%s/%s dev/char/%s",
+             subsystem, subsystem, name, number, subsystem, name,
+             strrchr(DEVICE, '/') + 1, subsystem, name, subsystem, name,
+             subsystem, name, subsystem, name, number);
+    run(line);
 }
 
 static int setup(void **state)
@@ -38,7 +56,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    run("rm -rf bus");
+    run("rm -rf class dev devices");
     return rmdir(sysfs);
 }
 
@@ -47,7 +65,8 @@ static void a_render_node_names_its_device(void **state)
     char name[32];
 
     (void)state;
-    run("mkdir -p " DEVICE "/drm/card0 " DEVICE "/drm/renderD129");
+    node_create("drm", "card0", "226:0");
+    node_create("drm", "renderD129", "226:129");
     assert_true(uct_peervma_place_name(sysfs, &pci, name, sizeof(name)));
     assert_string_equal(name, "renderD129");
 }
@@ -57,7 +76,7 @@ static void an_accel_node_names_its_device(void **state)
     char name[32];
 
     (void)state;
-    run("mkdir -p " DEVICE "/accel/accel1");
+    node_create("accel", "accel1", "261:1");
     assert_true(uct_peervma_place_name(sysfs, &pci, name, sizeof(name)));
     assert_string_equal(name, "accel1");
 }
@@ -68,8 +87,19 @@ static void a_device_without_a_node_has_no_name(void **state)
 
     (void)state;
     assert_false(uct_peervma_place_name(sysfs, &pci, name, sizeof(name)));
-    run("mkdir -p " DEVICE "/drm/version");
+    node_create("drm", "version", "226:7");
     assert_false(uct_peervma_place_name(sysfs, &pci, name, sizeof(name)));
+}
+
+static void another_device_s_node_is_not_its(void **state)
+{
+    peervma_pci_t other = pci;
+    char name[32];
+
+    (void)state;
+    other.function = 3;
+    node_create("drm", "renderD129", "226:129");
+    assert_false(uct_peervma_place_name(sysfs, &other, name, sizeof(name)));
 }
 
 static void a_name_that_does_not_fit_is_none(void **state)
@@ -77,7 +107,7 @@ static void a_name_that_does_not_fit_is_none(void **state)
     char name[10];
 
     (void)state;
-    run("mkdir -p " DEVICE "/drm/renderD129");
+    node_create("drm", "renderD129", "226:129");
     assert_false(uct_peervma_place_name(sysfs, &pci, name, sizeof(name)));
 }
 
@@ -89,6 +119,7 @@ int main(void)
         TEST(a_render_node_names_its_device),
         TEST(an_accel_node_names_its_device),
         TEST(a_device_without_a_node_has_no_name),
+        TEST(another_device_s_node_is_not_its),
         TEST(a_name_that_does_not_fit_is_none),
     };
 

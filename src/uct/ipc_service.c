@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ipc_outbox.h"
 #include "ipc_requests.h"
 #include "stats.h"
 
@@ -19,6 +20,7 @@ typedef struct connection {
     int to_owner; /* else from a peer */
     int broken;   /* the thread is to remove it */
     uct_peervma_ipc_token_t owner;
+    uct_peervma_ipc_outbox_t outbox;
 } connection_t;
 
 static struct {
@@ -28,7 +30,7 @@ static struct {
     void *arg;
     uct_peervma_ipc_token_t token;
     int listener;
-    int wake; /* eventfd: connections were added, or stop */
+    int wake; /* eventfd: connections or letters were added, or stop */
     int running;
     int stopping;
     pthread_t thread;
@@ -96,7 +98,9 @@ static void accept_peer(void)
     }
 }
 
-static int serve_peer(const connection_t *connection,
+/* The drop of an export is promised before it is looked for, so that none is
+ * missed that comes meanwhile. */
+static int serve_peer(connection_t *connection,
                       const uct_peervma_ipc_message_t *message)
 {
     uint64_t offset = 0;
@@ -105,15 +109,26 @@ static int serve_peer(const connection_t *connection,
     if (message->type != UCT_PEERVMA_IPC_GET) {
         return -EPROTO;
     }
+    pthread_mutex_lock(&service.lock);
+    ret = uct_peervma_ipc_outbox_promise(&connection->outbox, message->id);
+    pthread_mutex_unlock(&service.lock);
+    if (ret != 0) {
+        return ret;
+    }
+
     fd = service.ops->open(message->id, &offset, service.arg);
     uct_peervma_stat_add((fd < 0) ? UCT_PEERVMA_STAT_IPC_REFUSED
                                   : UCT_PEERVMA_STAT_IPC_EXPORTS,
                          1);
-    ret = uct_peervma_ipc_send(connection->fd, UCT_PEERVMA_IPC_GIVE,
-                               message->id, (fd < 0) ? fd : 0, offset, fd);
-    if (fd >= 0) {
-        close(fd);
+
+    pthread_mutex_lock(&service.lock);
+    if (fd == -ESTALE) { /* there is no such export */
+        uct_peervma_ipc_outbox_unpromise(&connection->outbox, message->id);
     }
+    ret = uct_peervma_ipc_outbox_send(
+        &connection->outbox, connection->fd, UCT_PEERVMA_IPC_GIVE, message->id,
+        (fd < 0) ? fd : 0, offset, (fd < 0) ? -1 : fd);
+    pthread_mutex_unlock(&service.lock);
     return ret;
 }
 
@@ -141,23 +156,37 @@ static int hear_owner(const connection_t *connection,
     }
 }
 
-static void handle_connection(connection_t *connection)
+static int hear(connection_t *connection)
 {
     uct_peervma_ipc_message_t message;
     int fd = -1, ret;
 
     ret = uct_peervma_ipc_receive(connection->fd, &message, &fd);
-    if (ret == 0) {
-        if (connection->to_owner) {
-            ret = hear_owner(connection, &message, fd);
-        } else {
-            if (fd >= 0) {
-                close(fd);
-            }
-            ret = serve_peer(connection, &message);
-        }
+    if (ret != 0) {
+        return ((ret == -EAGAIN) || (ret == -EINTR)) ? 0 : ret;
     }
-    if ((ret != 0) && (ret != -EAGAIN) && (ret != -EINTR)) {
+    if (connection->to_owner) {
+        return hear_owner(connection, &message, fd);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return serve_peer(connection, &message);
+}
+
+static void handle_connection(connection_t *connection, short events)
+{
+    int ret = 0;
+
+    if (events & POLLOUT) {
+        pthread_mutex_lock(&service.lock);
+        ret = uct_peervma_ipc_outbox_flush(&connection->outbox, connection->fd);
+        pthread_mutex_unlock(&service.lock);
+    }
+    if ((ret == 0) && (events & ~POLLOUT)) {
+        ret = hear(connection);
+    }
+    if (ret != 0) {
         pthread_mutex_lock(&service.lock);
         connection->broken = 1;
         pthread_mutex_unlock(&service.lock);
@@ -182,6 +211,7 @@ static void remove_broken(void)
         pthread_mutex_unlock(&service.lock);
 
         close(connection->fd);
+        uct_peervma_ipc_outbox_clear(&connection->outbox);
         if (connection->to_owner) {
             service.ops->dropped(&connection->owner, 0, service.arg);
         }
@@ -191,6 +221,15 @@ static void remove_broken(void)
         link = &service.connections;
     }
     pthread_mutex_unlock(&service.lock);
+}
+
+/* A peer that does not read its answers is not listened to. */
+static short awaited(const connection_t *connection)
+{
+    if (connection->outbox.waiting == NULL) {
+        return POLLIN;
+    }
+    return connection->to_owner ? POLLIN | POLLOUT : POLLOUT;
 }
 
 /*
@@ -216,7 +255,8 @@ static struct pollfd *list_descriptors(connection_t ***connections_p,
     for (connection = service.connections; connection != NULL;
          connection = connection->next, ++i) {
         connections[i] = connection;
-        fds[i] = (struct pollfd){.fd = connection->fd, .events = POLLIN};
+        fds[i] = (struct pollfd){.fd = connection->fd,
+                                 .events = awaited(connection)};
     }
     fds[i] = (struct pollfd){.fd = service.listener, .events = POLLIN};
     fds[i + 1] = (struct pollfd){.fd = service.wake, .events = POLLIN};
@@ -241,7 +281,7 @@ static void serve_once(void)
     if (poll(fds, count + 2, -1) > 0) {
         for (i = 0; i < count; ++i) {
             if (fds[i].revents != 0) {
-                handle_connection(connections[i]);
+                handle_connection(connections[i], fds[i].revents);
             }
         }
         if (fds[count].revents != 0) {
@@ -276,6 +316,7 @@ static void leave_in_child(void)
     for (connection = service.connections; connection != NULL;
          connection = connection->next) {
         close(connection->fd);
+        uct_peervma_ipc_outbox_clear(&connection->outbox);
     }
     if (service.users > 0) {
         close(service.listener);
@@ -388,6 +429,15 @@ int uct_peervma_ipc_service_stop(void)
     return 1;
 }
 
+/* Under the lock, by other threads than the service's: what was put into the
+ * outbox waits for that one if there was no room. */
+static void leave_to_thread(const connection_t *connection)
+{
+    if (connection->outbox.waiting != NULL) {
+        wake_thread();
+    }
+}
+
 void uct_peervma_ipc_service_tell_dropped(uint64_t id)
 {
     connection_t *connection;
@@ -395,12 +445,12 @@ void uct_peervma_ipc_service_tell_dropped(uint64_t id)
     pthread_mutex_lock(&service.lock);
     for (connection = service.connections; connection != NULL;
          connection = connection->next) {
-        if (!connection->to_owner &&
-            (uct_peervma_ipc_send(connection->fd, UCT_PEERVMA_IPC_DROP, id, 0,
-                                  0, -1) != 0)) {
+        if (uct_peervma_ipc_outbox_drop(&connection->outbox, connection->fd,
+                                        id) != 0) {
             /* Who cannot be told must not go on: he sees the end. */
             shutdown(connection->fd, SHUT_RDWR);
         }
+        leave_to_thread(connection);
     }
     pthread_mutex_unlock(&service.lock);
 }
@@ -457,11 +507,12 @@ int uct_peervma_ipc_service_request(const uct_peervma_ipc_token_t *owner,
     }
     if (ret == 0) {
         uct_peervma_ipc_request_add(&request, connection, id);
-        ret = uct_peervma_ipc_send(connection->fd, UCT_PEERVMA_IPC_GET, id, 0,
-                                   0, -1);
+        ret = uct_peervma_ipc_outbox_send(&connection->outbox, connection->fd,
+                                          UCT_PEERVMA_IPC_GET, id, 0, 0, -1);
         if (ret != 0) {
             uct_peervma_ipc_request_remove(&request);
         }
+        leave_to_thread(connection);
     }
     pthread_mutex_unlock(&service.lock);
     if (ret == 0) {

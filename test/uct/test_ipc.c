@@ -4,6 +4,7 @@
  * stands for device memory, and one maps it.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -28,16 +29,21 @@
 #define PAGE 4096
 #define LENGTH (2 * PAGE)
 
-/* The owner's exports: one that is given, one that is refused. */
+/* The owner's exports: one that is given, one that is refused, and many that
+ * are given, all of which it can be told to drop at once. */
 #define GIVEN 7
 #define REFUSED 8
+#define FIRST 1000
+#define CROWD 1000
+#define DROP_CROWD 'c'
 
 #define NOBODY 65534
 #define MANY 200 /* steps of 50 ms */
 
 typedef struct {
     pid_t pid;
-    int orders; /* one byte each: an id to be dropped, or 'x' to end */
+    int orders; /* one byte each: an id to be dropped, DROP_CROWD, or 'x' to
+                 * end */
     int done;   /* one byte for each order */
     uct_peervma_ipc_token_t token;
 } owner_t;
@@ -48,7 +54,7 @@ static int open_export(uint64_t id, uint64_t *offset_p, void *arg)
     const atomic_int *dropped = arg;
     int fd;
 
-    if ((id != GIVEN) || atomic_load(dropped)) {
+    if (((id != GIVEN) && (id < FIRST)) || atomic_load(dropped)) {
         return (id == GIVEN) ? -ESTALE : -EDQUOT;
     }
     fd = memfd_create("export", MFD_CLOEXEC);
@@ -72,6 +78,7 @@ static void own(int orders, int done)
 {
     static const uct_peervma_ipc_service_ops_t ops = {open_export, ignore_drop};
     atomic_int dropped = 0;
+    uint64_t id;
     char order;
 
     if ((uct_peervma_ipc_service_start(&ops, &dropped) != 0) ||
@@ -81,8 +88,14 @@ static void own(int orders, int done)
         _exit(1);
     }
     while ((read(orders, &order, 1) == 1) && (order != 'x')) {
-        dropped = 1;
-        uct_peervma_ipc_service_tell_dropped((uint64_t)order);
+        if (order == DROP_CROWD) {
+            for (id = FIRST; id < FIRST + CROWD; ++id) {
+                uct_peervma_ipc_service_tell_dropped(id);
+            }
+        } else {
+            dropped = 1;
+            uct_peervma_ipc_service_tell_dropped((uint64_t)order);
+        }
         if (write(done, &order, 1) != 1) {
             break;
         }
@@ -338,6 +351,95 @@ static void another_user_is_given_nothing(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* A message from the owner to a peer without a service, whose descriptor is
+ * closed. */
+static uct_peervma_ipc_message_t hear(int socket)
+{
+    uct_peervma_ipc_message_t message = {0};
+    struct pollfd ready = {.fd = socket, .events = POLLIN};
+    int fd = -1;
+
+    assert_int_equal(poll(&ready, 1, 10000), 1);
+    assert_int_equal(uct_peervma_ipc_receive(socket, &message, &fd), 0);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return message;
+}
+
+static void ask(int socket, uint64_t id)
+{
+    int ret = -EAGAIN, i;
+
+    for (i = 0; (i < MANY) && (ret == -EAGAIN); ++i) {
+        ret = uct_peervma_ipc_send(socket, UCT_PEERVMA_IPC_GET, id, 0, 0, -1);
+        usleep((ret == -EAGAIN) ? 50000 : 0);
+    }
+    assert_int_equal(ret, 0);
+}
+
+/* More messages than a socket has room for (278 of Linux 6.12). */
+static void a_slow_peer_is_told_of_every_drop_and_stays(void **state)
+{
+    owner_t *owner = *state;
+    uct_peervma_ipc_message_t message;
+    int socket = uct_peervma_ipc_connect(&owner->token);
+    uint64_t i;
+
+    assert_true(socket >= 0);
+    for (i = 0; i < CROWD; ++i) {
+        ask(socket, FIRST + i);
+        assert_int_equal(hear(socket).error, 0);
+    }
+    order(owner, DROP_CROWD);
+    ask(socket, GIVEN);
+    for (i = 0; i < CROWD; ++i) {
+        message = hear(socket);
+        assert_int_equal(message.type, UCT_PEERVMA_IPC_DROP);
+        assert_int_equal(message.id, FIRST + i);
+    }
+    message = hear(socket);
+    assert_int_equal(message.type, UCT_PEERVMA_IPC_GIVE);
+    assert_int_equal(message.id, GIVEN);
+    assert_int_equal(message.error, 0);
+    close(socket);
+}
+
+static void a_slow_peer_gets_every_answer(void **state)
+{
+    owner_t *owner = *state;
+    uct_peervma_ipc_message_t message;
+    int socket = uct_peervma_ipc_connect(&owner->token);
+    uint64_t i;
+
+    assert_true(socket >= 0);
+    for (i = 0; i < 400; ++i) {
+        ask(socket, 100 + i);
+    }
+    for (i = 0; i < 400; ++i) {
+        message = hear(socket);
+        assert_int_equal(message.type, UCT_PEERVMA_IPC_GIVE);
+        assert_int_equal(message.id, 100 + i);
+        assert_int_equal(message.error, -EDQUOT);
+    }
+    close(socket);
+}
+
+static void nobody_is_told_of_what_he_did_not_ask_for(void **state)
+{
+    owner_t *owner = *state;
+    int socket = uct_peervma_ipc_connect(&owner->token);
+
+    assert_true(socket >= 0);
+    ask(socket, FIRST + 5);
+    assert_int_equal(hear(socket).type, UCT_PEERVMA_IPC_GIVE);
+    order(owner, DROP_CROWD);
+    assert_int_equal(hear(socket).id, FIRST + 5);
+    ask(socket, GIVEN);
+    assert_int_equal(hear(socket).id, GIVEN);
+    close(socket);
+}
+
 static void read_first(void *arg)
 {
     *(volatile char *)arg;
@@ -445,6 +547,9 @@ int main(void)
         WITH_OWNER(a_refusal_is_told_and_remembered),
         WITH_OWNER(a_key_of_nothing_is_refused),
         WITH_OWNER(another_user_is_given_nothing),
+        WITH_OWNER(a_slow_peer_is_told_of_every_drop_and_stays),
+        WITH_OWNER(a_slow_peer_gets_every_answer),
+        WITH_OWNER(nobody_is_told_of_what_he_did_not_ask_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

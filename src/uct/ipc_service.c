@@ -14,6 +14,9 @@
 #include "ipc_requests.h"
 #include "stats.h"
 
+/* So long a peer waits who could not be accepted for lack of descriptors. */
+#define ACCEPT_PAUSE_MS 50
+
 typedef struct connection {
     struct connection *next;
     int fd;
@@ -77,18 +80,19 @@ static connection_t *add_connection(int fd,
     return connection;
 }
 
-static void accept_peer(void)
+/* -errno: whoever waits still does. */
+static int accept_peer(void)
 {
     int fd = uct_peervma_ipc_accept(service.listener);
     int ok;
 
     if (fd < 0) {
-        return;
+        return fd;
     }
     if (!uct_peervma_ipc_is_own_user(fd)) {
         uct_peervma_stat_add(UCT_PEERVMA_STAT_IPC_REFUSED, 1);
         close(fd);
-        return;
+        return 0;
     }
     pthread_mutex_lock(&service.lock);
     ok = add_connection(fd, NULL) != NULL;
@@ -96,6 +100,7 @@ static void accept_peer(void)
     if (!ok) {
         close(fd);
     }
+    return 0;
 }
 
 /* The drop of an export is promised before it is looked for, so that none is
@@ -268,24 +273,31 @@ static struct pollfd *list_descriptors(connection_t ***connections_p,
 
 static void serve_once(void)
 {
+    static int paused; /* the listener, which would be ready all the time */
     connection_t **connections;
     struct pollfd *fds;
     unsigned count, i;
     uint64_t wakes;
+    int ready;
 
     fds = list_descriptors(&connections, &count);
     if (fds == NULL) {
         usleep(10000);
         return;
     }
-    if (poll(fds, count + 2, -1) > 0) {
+    if (paused) {
+        fds[count].fd = -1;
+    }
+    ready = poll(fds, count + 2, paused ? ACCEPT_PAUSE_MS : -1);
+    paused = 0;
+    if (ready > 0) {
         for (i = 0; i < count; ++i) {
             if (fds[i].revents != 0) {
                 handle_connection(connections[i], fds[i].revents);
             }
         }
         if (fds[count].revents != 0) {
-            accept_peer();
+            paused = (accept_peer() != 0);
         }
         if ((fds[count + 1].revents != 0) &&
             (read(service.wake, &wakes, sizeof(wakes)) < 0)) {

@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -35,15 +37,19 @@
 #define REFUSED 8
 #define FIRST 1000
 #define CROWD 1000
+
+/* Orders to the owner, beside an id to be dropped; what else it answers. */
 #define DROP_CROWD 'c'
+#define LIMIT_DESCRIPTORS 'd'   /* to those that it has */
+#define UNLIMIT_DESCRIPTORS 'u' /* again */
+#define WAIT 'w'                /* a second: hundredths of it spent computing */
 
 #define NOBODY 65534
 #define MANY 200 /* steps of 50 ms */
 
 typedef struct {
     pid_t pid;
-    int orders; /* one byte each: an id to be dropped, DROP_CROWD, or 'x' to
-                 * end */
+    int orders; /* one byte each, as above */
     int done;   /* one byte for each order */
     uct_peervma_ipc_token_t token;
 } owner_t;
@@ -74,11 +80,58 @@ static void ignore_drop(const uct_peervma_ipc_token_t *owner, uint64_t id,
     (void)arg;
 }
 
+static void limit_descriptors(int is_limited)
+{
+    struct rlimit limit;
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = is_limited ? 3 : limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static char spent_in_a_second(void)
+{
+    double before = cpu_seconds();
+
+    sleep(1);
+    return (char)((cpu_seconds() - before) * 100);
+}
+
+static char obey(char order, atomic_int *dropped)
+{
+    uint64_t id;
+
+    switch (order) {
+    case DROP_CROWD:
+        for (id = FIRST; id < FIRST + CROWD; ++id) {
+            uct_peervma_ipc_service_tell_dropped(id);
+        }
+        return 0;
+    case LIMIT_DESCRIPTORS:
+    case UNLIMIT_DESCRIPTORS:
+        limit_descriptors(order == LIMIT_DESCRIPTORS);
+        return 0;
+    case WAIT:
+        return spent_in_a_second();
+    default:
+        *dropped = 1;
+        uct_peervma_ipc_service_tell_dropped((uint64_t)order);
+        return 0;
+    }
+}
+
 static void own(int orders, int done)
 {
     static const uct_peervma_ipc_service_ops_t ops = {open_export, ignore_drop};
     atomic_int dropped = 0;
-    uint64_t id;
     char order;
 
     if ((uct_peervma_ipc_service_start(&ops, &dropped) != 0) ||
@@ -87,15 +140,8 @@ static void own(int orders, int done)
                sizeof(uct_peervma_ipc_token_t)) < 0)) {
         _exit(1);
     }
-    while ((read(orders, &order, 1) == 1) && (order != 'x')) {
-        if (order == DROP_CROWD) {
-            for (id = FIRST; id < FIRST + CROWD; ++id) {
-                uct_peervma_ipc_service_tell_dropped(id);
-            }
-        } else {
-            dropped = 1;
-            uct_peervma_ipc_service_tell_dropped((uint64_t)order);
-        }
+    while (read(orders, &order, 1) == 1) {
+        order = obey(order, &dropped);
         if (write(done, &order, 1) != 1) {
             break;
         }
@@ -163,10 +209,11 @@ static int stop_both(void **state)
     return 0;
 }
 
-static void order(owner_t *owner, char byte)
+static char order(owner_t *owner, char byte)
 {
     assert_int_equal(write(owner->orders, &byte, 1), 1);
     assert_int_equal(read(owner->done, &byte, 1), 1);
+    return byte;
 }
 
 static uct_peervma_ipc_key_t key_of(const owner_t *owner, uint64_t id)
@@ -440,6 +487,21 @@ static void nobody_is_told_of_what_he_did_not_ask_for(void **state)
     close(socket);
 }
 
+static void an_owner_without_descriptors_waits_for_some(void **state)
+{
+    owner_t *owner = *state;
+    int socket;
+
+    order(owner, LIMIT_DESCRIPTORS);
+    socket = uct_peervma_ipc_connect(&owner->token);
+    assert_true(socket >= 0);
+    ask(socket, GIVEN);
+    assert_in_range(order(owner, WAIT), 0, 20);
+    order(owner, UNLIMIT_DESCRIPTORS);
+    assert_int_equal(hear(socket).error, 0);
+    close(socket);
+}
+
 static void read_first(void *arg)
 {
     *(volatile char *)arg;
@@ -550,6 +612,7 @@ int main(void)
         WITH_OWNER(a_slow_peer_is_told_of_every_drop_and_stays),
         WITH_OWNER(a_slow_peer_gets_every_answer),
         WITH_OWNER(nobody_is_told_of_what_he_did_not_ask_for),
+        WITH_OWNER(an_owner_without_descriptors_waits_for_some),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

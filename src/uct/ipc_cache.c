@@ -203,11 +203,12 @@ void uct_peervma_ipc_cache_put(uct_peervma_ipc_mapping_t *mapping)
     destroy_all(list);
 }
 
-/* Take out all that `owner` has dropped: NULL is everybody, 0 everything. */
-static void drop(const uct_peervma_ipc_token_t *owner, uint64_t id)
+void uct_peervma_ipc_cache_drop(const uct_peervma_ipc_token_t *owner,
+                                uint64_t id, void *arg)
 {
     mapping_t **link, *list = NULL;
 
+    (void)arg;
     pthread_mutex_lock(&cache.lock);
     link = &cache.mappings;
     while (*link != NULL) {
@@ -224,16 +225,4 @@ static void drop(const uct_peervma_ipc_token_t *owner, uint64_t id)
     }
     pthread_mutex_unlock(&cache.lock);
     destroy_all(list);
-}
-
-void uct_peervma_ipc_cache_drop(const uct_peervma_ipc_token_t *owner,
-                                uint64_t id, void *arg)
-{
-    (void)arg;
-    drop(owner, id);
-}
-
-void uct_peervma_ipc_cache_clear(void)
-{
-    drop(NULL, 0);
 }

@@ -35,7 +35,4 @@ void uct_peervma_ipc_cache_put(uct_peervma_ipc_mapping_t *mapping);
 void uct_peervma_ipc_cache_drop(const uct_peervma_ipc_token_t *owner,
                                 uint64_t id, void *arg);
 
-/* Unmap what nobody uses. */
-void uct_peervma_ipc_cache_clear(void);
-
 #endif

@@ -117,9 +117,7 @@ static ucs_status_t md_mkey_pack(uct_md_h md, uct_mem_h memh, void *address,
 
 static void md_close(uct_md_h md)
 {
-    if (uct_peervma_ipc_service_stop()) {
-        uct_peervma_ipc_cache_clear();
-    }
+    uct_peervma_ipc_service_stop();
     uct_peervma_detect_stop();
     free(to_md(md));
 }

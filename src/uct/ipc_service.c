@@ -26,7 +26,12 @@ typedef struct connection {
     uct_peervma_ipc_outbox_t outbox;
 } connection_t;
 
+/*
+ * `lifetime` is held over all of a start and all of a stop, which waits for the
+ * thread; the thread never takes it. Whoever takes both takes it first.
+ */
 static struct {
+    pthread_mutex_t lifetime;
     pthread_mutex_t lock;
     unsigned users;
     const uct_peervma_ipc_service_ops_t *ops;
@@ -39,7 +44,10 @@ static struct {
     pthread_t thread;
     connection_t *connections;
     unsigned connection_count;
-} service = {.lock = PTHREAD_MUTEX_INITIALIZER, .listener = -1, .wake = -1};
+} service = {.lifetime = PTHREAD_MUTEX_INITIALIZER,
+             .lock = PTHREAD_MUTEX_INITIALIZER,
+             .listener = -1,
+             .wake = -1};
 
 const uct_peervma_ipc_token_t *uct_peervma_ipc_service_token(void)
 {
@@ -334,7 +342,8 @@ static void leave_in_child(void)
         close(service.listener);
         close(service.wake);
     }
-    service.lock = unlocked; /* whoever held it stayed in the parent */
+    /* Whoever held them stayed in the parent. */
+    service.lifetime = service.lock = unlocked;
     uct_peervma_ipc_requests_forget();
     service.connections = NULL;
     service.connection_count = 0;
@@ -406,6 +415,7 @@ int uct_peervma_ipc_service_start(const uct_peervma_ipc_service_ops_t *ops,
 {
     int ret = 0;
 
+    pthread_mutex_lock(&service.lifetime);
     pthread_mutex_lock(&service.lock);
     if (service.users == 0) {
         ret = open_descriptors();
@@ -414,31 +424,42 @@ int uct_peervma_ipc_service_start(const uct_peervma_ipc_service_ops_t *ops,
     }
     service.users += (ret == 0);
     pthread_mutex_unlock(&service.lock);
+    pthread_mutex_unlock(&service.lifetime);
     return ret;
 }
 
-int uct_peervma_ipc_service_stop(void)
+/* With no user left nobody starts the thread any more. */
+static void end(int running)
+{
+    if (running) {
+        __atomic_store_n(&service.stopping, 1, __ATOMIC_RELEASE);
+        wake_thread();
+        pthread_join(service.thread, NULL);
+    }
+    service.ops->dropped(NULL, 0, service.arg);
+
+    pthread_mutex_lock(&service.lock);
+    service.running = service.stopping = 0;
+    close(service.listener);
+    close(service.wake);
+    service.listener = service.wake = -1;
+    pthread_mutex_unlock(&service.lock);
+}
+
+void uct_peervma_ipc_service_stop(void)
 {
     int last, running;
 
+    pthread_mutex_lock(&service.lifetime);
     pthread_mutex_lock(&service.lock);
     /* In the child of a fork there is nothing left. */
     last = (service.users > 0) && (--service.users == 0);
     running = service.running;
     pthread_mutex_unlock(&service.lock);
-    if (!last) {
-        return 0;
+    if (last) {
+        end(running);
     }
-    if (running) {
-        __atomic_store_n(&service.stopping, 1, __ATOMIC_RELEASE);
-        wake_thread();
-        pthread_join(service.thread, NULL);
-        service.running = service.stopping = 0;
-    }
-    close(service.listener);
-    close(service.wake);
-    service.listener = service.wake = -1;
-    return 1;
+    pthread_mutex_unlock(&service.lifetime);
 }
 
 /* Under the lock, by other threads than the service's: what was put into the

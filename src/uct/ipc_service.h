@@ -13,7 +13,8 @@
 typedef struct {
     /* A descriptor for a peer, which the service closes, or -errno. */
     int (*open)(uint64_t id, uint64_t *offset_p, void *arg);
-    /* An owner's export, or with 0 all of them, is no more. */
+    /* An owner's export, or with 0 all of them, is no more; or, with NULL,
+     * those of all owners. */
     void (*dropped)(const uct_peervma_ipc_token_t *owner, uint64_t id,
                     void *arg);
 } uct_peervma_ipc_service_ops_t;
@@ -24,8 +25,9 @@ typedef struct {
  */
 int uct_peervma_ipc_service_start(const uct_peervma_ipc_service_ops_t *ops,
                                   void *arg);
-/* True for the last one, after which nobody is told anything any more. */
-int uct_peervma_ipc_service_stop(void);
+/* The last one tells that all exports are no more, and then nobody is told
+ * anything. */
+void uct_peervma_ipc_service_stop(void);
 
 /* The name of this process; static. */
 const uct_peervma_ipc_token_t *uct_peervma_ipc_service_token(void);

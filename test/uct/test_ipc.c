@@ -3,6 +3,7 @@
  * The transport pvma_ipc below UCX: two processes, of which one exports what
  * stands for device memory, and one maps it.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -202,7 +203,6 @@ static int stop_both(void **state)
     owner_t *owner = *state;
 
     uct_peervma_ipc_service_stop();
-    uct_peervma_ipc_cache_clear();
     end_owner(owner);
     close(owner->orders);
     close(owner->done);
@@ -502,6 +502,58 @@ static void an_owner_without_descriptors_waits_for_some(void **state)
     close(socket);
 }
 
+static unsigned count_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    assert_non_null(folder);
+    while (readdir(folder) != NULL) {
+        ++count;
+    }
+    closedir(folder);
+    return count;
+}
+
+/* As threads do that open and close a UCX context each. */
+static void *start_and_stop(void *arg)
+{
+    intptr_t failures = 0;
+    int i;
+
+    for (i = 0; i < 500; ++i) {
+        if (uct_peervma_ipc_service_start(&peer_ops, &peer_dropped) != 0) {
+            ++failures;
+            continue;
+        }
+        failures += (uct_peervma_ipc_service_answer() != 0);
+        uct_peervma_ipc_service_stop();
+    }
+    (void)arg;
+    return (void *)failures;
+}
+
+static void threads_start_and_stop_it_as_they_like(void **state)
+{
+    const unsigned before = count_descriptors();
+    pthread_t threads[4];
+    void *failures;
+    int i;
+
+    (void)state;
+    alarm(60); /* it hung */
+    for (i = 0; i < 4; ++i) {
+        assert_int_equal(
+            pthread_create(&threads[i], NULL, start_and_stop, NULL), 0);
+    }
+    for (i = 0; i < 4; ++i) {
+        pthread_join(threads[i], &failures);
+        assert_null(failures);
+    }
+    alarm(0);
+    assert_int_equal(count_descriptors(), before);
+}
+
 static void read_first(void *arg)
 {
     *(volatile char *)arg;
@@ -601,6 +653,7 @@ int main(void)
 #ifndef __SANITIZE_THREAD__
         cmocka_unit_test(memory_that_is_gone_is_an_error),
 #endif
+        cmocka_unit_test(threads_start_and_stop_it_as_they_like),
         WITH_OWNER(is_mapped_once_and_kept),
         WITH_OWNER(threads_share_one_mapping),
         WITH_OWNER(is_unmapped_when_the_owner_drops_it),

@@ -154,33 +154,3 @@ ucs_status_t uct_peervma_ep_get_zcopy(uct_ep_h ep, const uct_iov_t *iov,
     }
     return UCS_OK;
 }
-
-ucs_status_t uct_peervma_ep_create(const uct_ep_params_t *params,
-                                   uct_ep_h *ep_p)
-{
-    uct_base_ep_t *ep;
-    ucs_status_t status;
-
-    ep = malloc(sizeof(*ep));
-    if (ep == NULL) {
-        return UCS_ERR_NO_MEMORY;
-    }
-
-    status = UCS_CLASS_INIT(
-        uct_base_ep_t, ep,
-        ucs_container_of(params->iface, uct_base_iface_t, super));
-    if (status != UCS_OK) {
-        free(ep);
-        return status;
-    }
-    *ep_p = &ep->super;
-    return UCS_OK;
-}
-
-void uct_peervma_ep_destroy(uct_ep_h tl_ep)
-{
-    uct_base_ep_t *ep = ucs_container_of(tl_ep, uct_base_ep_t, super);
-
-    UCS_CLASS_CLEANUP(uct_base_ep_t, ep);
-    free(ep);
-}

@@ -4,10 +4,6 @@
 
 #include "abi/iface.h"
 
-ucs_status_t uct_peervma_ep_create(const uct_ep_params_t *params,
-                                   uct_ep_h *ep_p);
-void uct_peervma_ep_destroy(uct_ep_h ep);
-
 /* All complete at once. The "remote" address is device memory of this process,
  * the buffer any memory. */
 ucs_status_t uct_peervma_ep_put_short(uct_ep_h ep, const void *buffer,

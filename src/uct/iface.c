@@ -110,6 +110,11 @@ static void iface_close(uct_iface_h tl_iface)
     free(iface);
 }
 
+static ucs_status_t ep_create(const uct_ep_params_t *params, uct_ep_h *ep_p)
+{
+    return uct_peervma_ops_ep_create(params, sizeof(uct_base_ep_t), ep_p);
+}
+
 static ucs_status_t iface_event_arm(uct_iface_h iface, unsigned events)
 {
     (void)iface;
@@ -126,8 +131,8 @@ static const uct_iface_ops_t iface_ops = {
     .ep_pending_purge = uct_peervma_ops_pending_purge,
     .ep_flush = uct_base_ep_flush,
     .ep_fence = uct_base_ep_fence,
-    .ep_create = uct_peervma_ep_create,
-    .ep_destroy = uct_peervma_ep_destroy,
+    .ep_create = ep_create,
+    .ep_destroy = uct_peervma_ops_ep_destroy,
     .iface_flush = uct_base_iface_flush,
     .iface_fence = uct_base_iface_fence,
     .iface_progress_enable = uct_peervma_ops_progress_switch,

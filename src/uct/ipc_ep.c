@@ -5,6 +5,7 @@
 
 #include "explain.h"
 #include "ipc_copy.h"
+#include "ops.h"
 #include "status.h"
 
 struct uct_peervma_ipc_failure {
@@ -12,6 +13,18 @@ struct uct_peervma_ipc_failure {
     uct_completion_t *completion;
     ucs_status_t status;
 };
+
+typedef struct {
+    uct_base_ep_t super;
+    ucs_status_t failed; /* since its last flush */
+} ipc_ep_t;
+
+_Static_assert(UCS_OK == 0, "endpoints begin as zeroes");
+
+static ipc_ep_t *to_ep(uct_ep_h ep)
+{
+    return ucs_container_of(ep, ipc_ep_t, super.super);
+}
 
 static uct_peervma_ipc_iface_t *to_iface(uct_ep_h ep)
 {
@@ -52,28 +65,42 @@ void uct_peervma_ipc_ep_forget(uct_peervma_ipc_iface_t *iface)
     iface->failures = NULL;
 }
 
+/* UCS_INPROGRESS, or the failure if it can be told at once only. */
+static ucs_status_t tell_later(uct_peervma_ipc_iface_t *iface,
+                               uct_completion_t *completion,
+                               ucs_status_t status)
+{
+    uct_peervma_ipc_failure_t *failure, **link = &iface->failures;
+
+    failure = (completion != NULL) ? malloc(sizeof(*failure)) : NULL;
+    if (failure == NULL) {
+        return status;
+    }
+    *failure =
+        (uct_peervma_ipc_failure_t){.completion = completion, .status = status};
+    while (*link != NULL) {
+        link = &(*link)->next;
+    }
+    *link = failure;
+    uct_worker_progress_register_safe(iface->super.worker, tell_failures, iface,
+                                      0, &iface->progress_id);
+    return UCS_INPROGRESS;
+}
+
 /* The result of a copy for UCX. */
 static ucs_status_t finish(uct_ep_h ep, uint64_t remote_addr, size_t length,
                            uct_completion_t *completion, int ret)
 {
     uct_peervma_ipc_iface_t *iface = to_iface(ep);
-    uct_peervma_ipc_failure_t *failure;
+    ucs_status_t status;
 
     if (ret == 0) {
         return UCS_OK;
     }
     uct_peervma_explain_ipc_failed(remote_addr, length, ret);
-    failure = (completion != NULL) ? malloc(sizeof(*failure)) : NULL;
-    if (failure == NULL) {
-        return uct_peervma_status(ret);
-    }
-    *failure = (uct_peervma_ipc_failure_t){.next = iface->failures,
-                                           .completion = completion,
-                                           .status = uct_peervma_status(ret)};
-    iface->failures = failure;
-    uct_worker_progress_register_safe(iface->super.worker, tell_failures, iface,
-                                      0, &iface->progress_id);
-    return UCS_INPROGRESS;
+    status = uct_peervma_status(ret);
+    to_ep(ep)->failed = iface->failed = status;
+    return tell_later(iface, completion, status);
 }
 
 /* One buffer: the interface says that it takes no more. */
@@ -106,4 +133,32 @@ ucs_status_t uct_peervma_ipc_ep_get_zcopy(uct_ep_h ep, const uct_iov_t *iov,
                                           uct_completion_t *completion)
 {
     return copy(ep, iov, iovcnt, remote_addr, rkey, completion, 0);
+}
+
+/* A rendezvous flushes what it has put itself, and does not ask for others. If
+ * UCP does not tell which flush is whose, all are taken for the user's. */
+static int is_of_user(const uct_completion_t *completion)
+{
+    return (completion == NULL) || (ucp_ep_flush_completion == NULL) ||
+           (completion->func == ucp_ep_flush_completion);
+}
+
+/* It is told after the failures that are to be told. */
+ucs_status_t uct_peervma_ipc_ep_flush(uct_ep_h ep, unsigned flags,
+                                      uct_completion_t *completion)
+{
+    ucs_status_t status = to_ep(ep)->failed;
+
+    (void)flags;
+    if ((status == UCS_OK) || !is_of_user(completion)) {
+        return UCS_OK;
+    }
+    to_ep(ep)->failed = UCS_OK;
+    return tell_later(to_iface(ep), completion, status);
+}
+
+ucs_status_t uct_peervma_ipc_ep_create(const uct_ep_params_t *params,
+                                       uct_ep_h *ep_p)
+{
+    return uct_peervma_ops_ep_create(params, sizeof(ipc_ep_t), ep_p);
 }

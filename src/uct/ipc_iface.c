@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ep.h"
 #include "ipc_ep.h"
 #include "ipc_service.h"
 #include "ipc_wire.h"
@@ -92,6 +91,19 @@ static int iface_is_reachable(const uct_iface_h tl_iface,
                    sizeof(iface->process)) != 0);
 }
 
+/* Of the worker; UCP gives no completion. */
+static ucs_status_t iface_flush(uct_iface_h tl_iface, unsigned flags,
+                                uct_completion_t *completion)
+{
+    uct_peervma_ipc_iface_t *iface = to_iface(tl_iface);
+    ucs_status_t status = iface->failed;
+
+    (void)flags;
+    (void)completion;
+    iface->failed = UCS_OK;
+    return status;
+}
+
 static void iface_close(uct_iface_h tl_iface)
 {
     uct_peervma_ipc_iface_t *iface = to_iface(tl_iface);
@@ -106,11 +118,11 @@ static const uct_iface_ops_t iface_ops = {
     .ep_get_zcopy = uct_peervma_ipc_ep_get_zcopy,
     .ep_pending_add = uct_peervma_ops_pending_add,
     .ep_pending_purge = uct_peervma_ops_pending_purge,
-    .ep_flush = uct_base_ep_flush,
+    .ep_flush = uct_peervma_ipc_ep_flush,
     .ep_fence = uct_base_ep_fence,
-    .ep_create = uct_peervma_ep_create,
-    .ep_destroy = uct_peervma_ep_destroy,
-    .iface_flush = uct_base_iface_flush,
+    .ep_create = uct_peervma_ipc_ep_create,
+    .ep_destroy = uct_peervma_ops_ep_destroy,
+    .iface_flush = iface_flush,
     .iface_fence = uct_base_iface_fence,
     .iface_progress_enable = uct_peervma_ops_progress_switch,
     .iface_progress_disable = uct_peervma_ops_progress_switch,

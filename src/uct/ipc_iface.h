@@ -13,8 +13,9 @@ typedef struct {
     peervma_context_t *context;
     uint64_t node;    /* same node, network namespace, user */
     uint64_t process; /* this one */
-    uct_peervma_ipc_failure_t *failures; /* to be told */
+    uct_peervma_ipc_failure_t *failures; /* to be told, the oldest first */
     uct_worker_cb_id_t progress_id;      /* of who tells them */
+    ucs_status_t failed;                 /* since its last flush */
 } uct_peervma_ipc_iface_t;
 
 ucs_status_t uct_peervma_ipc_iface_open(uct_md_h md, uct_worker_h worker,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "ops.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "abi/versions.h"
@@ -69,6 +70,36 @@ void uct_peervma_ops_capabilities(uct_iface_attr_t *attr)
     attr->cap.am.opt_zcopy_align = 1;
     attr->cap.am.align_mtu = 1;
     attr->cap.am.max_iov = 1;
+}
+
+ucs_status_t uct_peervma_ops_ep_create(const uct_ep_params_t *params,
+                                       size_t size, uct_ep_h *ep_p)
+{
+    uct_base_ep_t *ep;
+    ucs_status_t status;
+
+    ep = calloc(1, size);
+    if (ep == NULL) {
+        return UCS_ERR_NO_MEMORY;
+    }
+
+    status = UCS_CLASS_INIT(
+        uct_base_ep_t, ep,
+        ucs_container_of(params->iface, uct_base_iface_t, super));
+    if (status != UCS_OK) {
+        free(ep);
+        return status;
+    }
+    *ep_p = &ep->super;
+    return UCS_OK;
+}
+
+void uct_peervma_ops_ep_destroy(uct_ep_h tl_ep)
+{
+    uct_base_ep_t *ep = ucs_container_of(tl_ep, uct_base_ep_t, super);
+
+    UCS_CLASS_CLEANUP(uct_base_ep_t, ep);
+    free(ep);
 }
 
 void uct_peervma_ops_progress_switch(uct_iface_h iface, unsigned flags)

@@ -24,6 +24,11 @@ void uct_peervma_ops_estimate(uct_perf_attr_t *attr, double bandwidth,
 /* Set what an interface can do, to put and get zcopy of one buffer. */
 void uct_peervma_ops_capabilities(uct_iface_attr_t *attr);
 
+/* An endpoint of `size` bytes: uct_base_ep_t, and zeroes after it. */
+ucs_status_t uct_peervma_ops_ep_create(const uct_ep_params_t *params,
+                                       size_t size, uct_ep_h *ep_p);
+void uct_peervma_ops_ep_destroy(uct_ep_h ep);
+
 /* Operations of transports whose calls are complete when they return. */
 void uct_peervma_ops_progress_switch(uct_iface_h iface, unsigned flags);
 unsigned uct_peervma_ops_progress(uct_iface_h iface);

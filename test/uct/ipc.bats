@@ -87,6 +87,14 @@ ipc=("UCX_TLS=tcp,self,pvma_copy,pvma_ipc" UCX_NET_DEVICES=ens3
         <<<"$output"
 }
 
+refuse=LD_PRELOAD=$programs/libuct_refuse.so
+
+# bats test_tags=tcp
+@test "a flush tells of a put that failed, and that nobody waited for" {
+    pair "${ipc[@]}" "$refuse" -- uct_ipc flushed
+    pair_holds
+}
+
 # bats test_tags=tcp
 @test "another user's process gets its bytes another way" {
     client_user=mpi

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Exporters that refuse, to be preloaded: with the errno EXPORT_ERRNO
- * /dev/peervma gives no dma-buf, and with PRIME_ERRNO no DRM driver does.
+ * /dev/peervma gives no dma-buf, and with PRIME_ERRNO no DRM driver does; with
+ * SYNC_ERRNO dma-bufs may not be accessed by the CPU.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <sys/ioctl.h>
 
 #include <drm.h>
+#include <linux/dma-buf.h>
 #include <linux/peervma.h>
 
 static const char *refusal(unsigned long request)
@@ -20,6 +22,8 @@ static const char *refusal(unsigned long request)
         return getenv("EXPORT_ERRNO");
     case DRM_IOCTL_PRIME_HANDLE_TO_FD:
         return getenv("PRIME_ERRNO");
+    case DMA_BUF_IOCTL_SYNC:
+        return getenv("SYNC_ERRNO");
     default:
         return NULL;
     }

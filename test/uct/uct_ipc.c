@@ -41,6 +41,11 @@ static ucs_status_t get(peer_t *peer, const exposed_t *exposed, void *to,
                                        exposed->rkey, &no_params));
 }
 
+static ucs_status_t flush(peer_t *peer)
+{
+    return peer_wait(peer, ucp_ep_flush_nbx(peer->ep, &no_params));
+}
+
 static ucs_status_t put(peer_t *peer, const exposed_t *exposed,
                         const void *from, size_t length)
 {
@@ -48,9 +53,7 @@ static ucs_status_t put(peer_t *peer, const exposed_t *exposed,
         peer_wait(peer, ucp_put_nbx(peer->ep, from, length, exposed->address,
                                     exposed->rkey, &no_params));
 
-    return (status != UCS_OK)
-               ? status
-               : peer_wait(peer, ucp_ep_flush_nbx(peer->ep, &no_params));
+    return (status != UCS_OK) ? status : flush(peer);
 }
 
 /* Many messages out of one buffer, into one: it is mapped once. */
@@ -167,6 +170,75 @@ static void test_pointer(peer_t *peer)
     peer_finish(peer);
 }
 
+/* Whether this process's copies fail, by refuse_export.c. */
+static void fail_copies(int they_do)
+{
+    if (they_do) {
+        setenv("SYNC_ERRNO", "5", 1);
+    } else {
+        unsetenv("SYNC_ERRNO");
+    }
+}
+
+/* Nobody waits for it. */
+static void put_and_forget(peer_t *peer, const exposed_t *exposed,
+                           const void *from)
+{
+    void *request = ucp_put_nbx(peer->ep, from, SIZE, exposed->address,
+                                exposed->rkey, &no_params);
+
+    if (UCS_PTR_IS_PTR(request)) {
+        ucp_request_free(request);
+    }
+}
+
+static ucs_status_t put_and_flush_later(peer_t *peer, const exposed_t *exposed,
+                                        const void *from)
+{
+    put_and_forget(peer, exposed, from);
+    while (ucp_worker_progress(peer->worker)) {
+    }
+    return flush(peer);
+}
+
+/* Who does not wait for a put is told by the flush that it failed. */
+static void test_flushed(peer_t *peer)
+{
+    ucs_status_t first, second;
+    buffer_t buffer;
+    exposed_t exposed;
+
+    buffer_create(&buffer, peer->is_client ? BUFFER_HOST : BUFFER_DEVICE, SIZE);
+    if (!peer->is_client) {
+        exposed.memh =
+            peer_expose(peer, buffer.bytes, buffer.size, buffer.bytes);
+        peer_swap(peer, 0);
+        ucp_mem_unmap(peer->context, exposed.memh);
+        peer_finish(peer);
+        return;
+    }
+    exposed.rkey = peer_reach(peer, &exposed.address);
+    printf("1..4\n");
+    put_and_forget(peer, &exposed, buffer.bytes);
+    check(flush(peer) == UCS_OK, 1,
+          "a flush after a put that nobody waits for");
+    fail_copies(1);
+    put_and_forget(peer, &exposed, buffer.bytes);
+    first = flush(peer);
+    second = flush(peer);
+    check((first != UCS_OK) && (second == UCS_OK), 2,
+          "it tells, once, that the put failed");
+    check(put_and_flush_later(peer, &exposed, buffer.bytes) != UCS_OK, 3,
+          "also if that was completed before");
+    check((ucp_worker_flush(peer->worker) != UCS_OK) &&
+              (ucp_worker_flush(peer->worker) == UCS_OK),
+          4, "so does a flush of the worker");
+    fail_copies(0);
+    ucp_rkey_destroy(exposed.rkey);
+    peer_swap(peer, 0);
+    peer_finish(peer);
+}
+
 /* All accelerators. */
 static void unbind_driver(void)
 {
@@ -262,11 +334,9 @@ static void test_killed(peer_t *peer)
 static const struct {
     char name[16];
     void (*run)(peer_t *peer);
-} tests[] = {{"cached", test_cached},
-             {"freed", test_freed},
-             {"killed", test_killed},
-             {"pointer", test_pointer},
-             {"revoked", test_revoked}};
+} tests[] = {{"cached", test_cached},   {"flushed", test_flushed},
+             {"freed", test_freed},     {"killed", test_killed},
+             {"pointer", test_pointer}, {"revoked", test_revoked}};
 
 int main(int argc, char **argv)
 {

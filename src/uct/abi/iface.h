@@ -207,4 +207,10 @@ ucs_status_t uct_base_ep_flush(uct_ep_h ep, unsigned flags,
 ucs_status_t uct_base_ep_fence(uct_ep_h ep, unsigned flags);
 uint64_t ucs_generate_uuid(uint64_t seed);
 
+/*
+ * UCP's own: the function of a completion tells what that is of. All of
+ * UCX 1.18 to 1.23 export them; NULL in one that would not.
+ */
+__attribute__((weak)) void ucp_ep_flush_completion(uct_completion_t *self);
+
 #endif

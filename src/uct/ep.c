@@ -6,6 +6,7 @@
 
 #include "beyond.h"
 #include "explain.h"
+#include "fragment.h"
 #include "iface.h"
 #include "stats.h"
 
@@ -150,6 +151,7 @@ ucs_status_t uct_peervma_ep_get_zcopy(uct_ep_h ep, const uct_iov_t *iov,
     for (i = 0; i < iovcnt; ++i) {
         uct_peervma_stat_add(UCT_PEERVMA_STAT_GET_ZCOPY_BYTES, iov[i].length);
         get(ep, iov[i].buffer, iov[i].length, remote_addr);
+        uct_peervma_fragment_filled(iov[i].buffer, iov[i].length);
         remote_addr += iov[i].length;
     }
     return UCS_OK;

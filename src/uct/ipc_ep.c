@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "explain.h"
+#include "fragment.h"
 #include "ipc_copy.h"
 #include "ops.h"
 #include "status.h"
@@ -87,9 +88,23 @@ static ucs_status_t tell_later(uct_peervma_ipc_iface_t *iface,
     return UCS_INPROGRESS;
 }
 
+/*
+ * Of ucp_get_nbx() or ucp_put_nbx(): UCP 1.18 ends the process where a get
+ * fails at once. A rendezvous has to be told at once: of a failure that its
+ * completion tells, UCP's fragments know nothing, and what is in them is
+ * delivered; told at once it ends the request, or, of a fragment that was to be
+ * got, the process.
+ */
+static int is_of_rma(const uct_completion_t *completion)
+{
+    return (completion != NULL) && (completion->func != NULL) &&
+           (completion->func == ucp_proto_request_zcopy_completion);
+}
+
 /* The result of a copy for UCX. */
-static ucs_status_t finish(uct_ep_h ep, uint64_t remote_addr, size_t length,
-                           uct_completion_t *completion, int ret)
+static ucs_status_t finish(uct_ep_h ep, uint64_t remote_addr,
+                           const uct_iov_t *iov, uct_completion_t *completion,
+                           int is_put, int ret)
 {
     uct_peervma_ipc_iface_t *iface = to_iface(ep);
     ucs_status_t status;
@@ -97,8 +112,14 @@ static ucs_status_t finish(uct_ep_h ep, uint64_t remote_addr, size_t length,
     if (ret == 0) {
         return UCS_OK;
     }
-    uct_peervma_explain_ipc_failed(remote_addr, length, ret);
+    uct_peervma_explain_ipc_failed(remote_addr, iov->length, ret);
     status = uct_peervma_status(ret);
+    if (!is_of_rma(completion)) {
+        if (is_put && uct_peervma_fragment_is(iov->buffer)) {
+            abort(); /* UCP would take it for sent, whatever it is told */
+        }
+        return status;
+    }
     to_ep(ep)->failed = iface->failed = status;
     return tell_later(iface, completion, status);
 }
@@ -116,7 +137,7 @@ static ucs_status_t copy(uct_ep_h ep, const uct_iov_t *iov, size_t iovcnt,
     ret = uct_peervma_ipc_copy(to_iface(ep)->context,
                                (uct_peervma_ipc_mapping_t *)rkey, remote_addr,
                                iov->buffer, iov->length, is_put);
-    return finish(ep, remote_addr, iov->length, completion, ret);
+    return finish(ep, remote_addr, iov, completion, is_put, ret);
 }
 
 ucs_status_t uct_peervma_ipc_ep_put_zcopy(uct_ep_h ep, const uct_iov_t *iov,

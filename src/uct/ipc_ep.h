@@ -4,10 +4,8 @@
 
 #include "ipc_iface.h"
 
-/*
- * Both are complete when they return. A failure is told by the completion,
- * from the worker's progress: UCP ends the process where it is told at once.
- */
+/* Both are complete when they return, but for failures of ucp_get_nbx() and
+ * ucp_put_nbx(), which the completion tells, from the worker's progress. */
 ucs_status_t uct_peervma_ipc_ep_put_zcopy(uct_ep_h ep, const uct_iov_t *iov,
                                           size_t iovcnt, uint64_t remote_addr,
                                           uct_rkey_t rkey,

@@ -40,7 +40,8 @@ static ucs_status_t md_query(uct_md_h md, uct_md_attr_v2_t *attr)
     attr->flags = UCT_MD_FLAG_REG | UCT_MD_FLAG_NEED_RKEY;
     attr->reg_mem_types = device;
     attr->cache_mem_types = device;
-    attr->access_mem_types = device | UCS_BIT(UCS_MEMORY_TYPE_HOST);
+    attr->access_mem_types = device | UCS_BIT(uct_peervma_types.staged) |
+                             UCS_BIT(UCS_MEMORY_TYPE_HOST);
     attr->rkey_packed_size = sizeof(uct_peervma_ipc_key_t);
     return UCS_OK;
 }

@@ -96,6 +96,45 @@ refuse=LD_PRELOAD=$programs/libuct_refuse.so
 }
 
 # bats test_tags=tcp
+@test "a message whose copy fails is an error where it was copied" {
+    local other
+    for other in OTHER=host OTHER=device "OTHER=device STAGED=y"; do
+        echo "$other"
+        # shellcheck disable=SC2086
+        pair "${ipc[@]}" "$refuse" FAILING=client $other -- uct_ipc failed
+        pair_holds
+        grep -q '^peervma: failed: ' <<<"$output"
+    done
+    [ "$(stat regions_staged "$output")" -eq 1 ]
+    for other in OTHER=host OTHER=device; do
+        echo "$other"
+        pair "${ipc[@]}" "$refuse" UCX_RNDV_SCHEME=put_zcopy FAILING=server \
+            "$other" -- uct_ipc failed
+        pair_holds
+        grep -q '^peervma: failed: ' <<<"$server"
+    done
+}
+
+# ended_by_abort TEXT: the process that printed it was aborted as a copy failed,
+# before the second message was received.
+ended_by_abort() {
+    grep -q '^peervma: failed: ' <<<"$1"
+    [ "$status" -ne 0 ]
+    [ "$(grep -E '^(not )?ok' <<<"$output")" = "ok 1 - a message" ]
+}
+
+# bats test_tags=tcp
+@test "fragments of a message whose copy fails are not taken for its bytes" {
+    pair "${ipc[@]}" "$refuse" UCX_HANDLE_ERRORS=none \
+        UCX_RNDV_SCHEME=get_ppln FAILING=client OTHER=device -- uct_ipc failed
+    ended_by_abort "$output"
+    pair "${ipc[@]}" "$refuse" UCX_HANDLE_ERRORS=none \
+        UCX_RNDV_SCHEME=put_zcopy SERVER_SCHEME=put_ppln FAILING=server \
+        OTHER=device -- uct_ipc failed
+    ended_by_abort "$server"
+}
+
+# bats test_tags=tcp
 @test "another user's process gets its bytes another way" {
     client_user=mpi
     pair "${ipc[@]}" LARGEST=65537 -- uct_transfer

@@ -291,6 +291,78 @@ static void test_revoked(peer_t *peer)
     _exit(0);
 }
 
+typedef enum { PENDING, DONE, FAILED } state_t;
+
+static const char *const state_names[] = {"pending", "done", "failed"};
+
+/* What has become of a request once the other side's is done, or 2 s. */
+static state_t watch(peer_t *peer, void *request)
+{
+    ucs_status_t status = UCS_INPROGRESS;
+    int i;
+
+    if (!UCS_PTR_IS_PTR(request)) {
+        return (UCS_PTR_STATUS(request) == UCS_OK) ? DONE : FAILED;
+    }
+    for (i = 0; (i < 2000) && (status == UCS_INPROGRESS); ++i) {
+        if (ucp_worker_progress(peer->worker) == 0) {
+            usleep(1000);
+        }
+        status = ucp_request_check_status(request);
+    }
+    return (status == UCS_INPROGRESS) ? PENDING
+           : (status == UCS_OK)       ? DONE
+                                      : FAILED;
+}
+
+/*
+ * Two messages from the server to the client; during the second one the copies
+ * of FAILING ("client" or "server") fail, whose memory is of the kind OTHER
+ * and, with STAGED, refused by its exporter. The other process's is a device's.
+ */
+static void test_failed(peer_t *peer)
+{
+    const char *kind = getenv("OTHER"), *failing = getenv("FAILING");
+    int is_failing = peer->is_client ==
+                     ((failing == NULL) || (strcmp(failing, "client") == 0));
+    state_t state, other;
+    buffer_t buffer;
+    int ok;
+
+    buffer_create(&buffer,
+                  (is_failing && (kind != NULL)) ? buffer_kind_of(kind)
+                                                 : BUFFER_DEVICE,
+                  SIZE);
+    if (!peer->is_client) {
+        buffer_fill(&buffer, 0, SIZE, 11);
+        peer_send(peer, buffer.bytes, SIZE);
+        buffer_fill(&buffer, 0, SIZE, 12);
+    } else {
+        ok = (peer_receive(peer, buffer.bytes, SIZE) == UCS_OK) &&
+             buffer_holds(&buffer, 0, SIZE, 11);
+        printf("1..3\n");
+        check(ok, 1, "a message");
+    }
+    fail_copies(is_failing);
+    peer_swap(peer, 0);
+    state = watch(peer, peer->is_client
+                            ? ucp_tag_recv_nbx(peer->worker, buffer.bytes, SIZE,
+                                               1, ~0, &no_params)
+                            : ucp_tag_send_nbx(peer->ep, buffer.bytes, SIZE, 1,
+                                               &no_params));
+    other = (state_t)peer_swap(peer, state);
+    if (peer->is_client) {
+        printf("# the receive is %s, the send %s\n", state_names[state],
+               state_names[other]);
+        check((state != DONE) || buffer_holds(&buffer, 0, SIZE, 12), 2,
+              "no wrong bytes are received without an error");
+        check((is_failing ? state : other) == FAILED, 3,
+              "the side whose copy failed is told");
+    }
+    fflush(stdout);
+    exit(0); /* requests are left */
+}
+
 static void *kill_soon(void *arg)
 {
     usleep(500000);
@@ -334,9 +406,20 @@ static void test_killed(peer_t *peer)
 static const struct {
     char name[16];
     void (*run)(peer_t *peer);
-} tests[] = {{"cached", test_cached},   {"flushed", test_flushed},
-             {"freed", test_freed},     {"killed", test_killed},
-             {"pointer", test_pointer}, {"revoked", test_revoked}};
+} tests[] = {{"cached", test_cached},   {"failed", test_failed},
+             {"flushed", test_flushed}, {"freed", test_freed},
+             {"killed", test_killed},   {"pointer", test_pointer},
+             {"revoked", test_revoked}};
+
+/* SERVER_SCHEME is UCX_RNDV_SCHEME of the server alone. */
+static void set_scheme(const peer_t *peer)
+{
+    const char *scheme = getenv("SERVER_SCHEME");
+
+    if (!peer->is_client && (scheme != NULL)) {
+        setenv("UCX_RNDV_SCHEME", scheme, 1);
+    }
+}
 
 int main(int argc, char **argv)
 {
@@ -353,6 +436,7 @@ int main(int argc, char **argv)
     }
     for (i = 0; i < sizeof(tests) / sizeof(tests[0]); ++i) {
         if (strcmp(tests[i].name, name) == 0) {
+            set_scheme(&peer);
             peer_start(&peer);
             tests[i].run(&peer);
             exit(0); /* prints the statistics */

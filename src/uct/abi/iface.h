@@ -212,5 +212,7 @@ uint64_t ucs_generate_uuid(uint64_t seed);
  * UCX 1.18 to 1.23 export them; NULL in one that would not.
  */
 __attribute__((weak)) void ucp_ep_flush_completion(uct_completion_t *self);
+__attribute__((weak)) void ucp_proto_request_zcopy_completion(
+    uct_completion_t *self);
 
 #endif

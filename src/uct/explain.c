@@ -164,6 +164,8 @@ static const char *ipc_reason(int error)
     case EPIPE:
         return "its owner is gone";
     case EACCES:
+        return "it may not be mapped to read and write";
+    case EKEYREJECTED:
         return "its owner is another user";
     case ETIMEDOUT:
         return "its owner does not answer";

@@ -154,7 +154,7 @@ int uct_peervma_ipc_connect(const uct_peervma_ipc_token_t *token)
 
     if ((fd >= 0) && !uct_peervma_ipc_is_own_user(fd)) {
         close(fd);
-        return -EACCES;
+        return -EKEYREJECTED;
     }
     return fd;
 }

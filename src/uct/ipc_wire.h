@@ -62,7 +62,8 @@ int uct_peervma_ipc_token_equals(const uct_peervma_ipc_token_t *a,
 /* Descriptors of sockets, O_CLOEXEC, or -errno. */
 int uct_peervma_ipc_listen(const uct_peervma_ipc_token_t *token);
 int uct_peervma_ipc_accept(int listener);
-/* -ECONNREFUSED: the process is gone; -EACCES: another user's is there. */
+/* -ECONNREFUSED: the process is gone; -EKEYREJECTED: another user's is there.
+ */
 int uct_peervma_ipc_connect(const uct_peervma_ipc_token_t *token);
 /* The same to whoever is there. */
 int uct_peervma_ipc_connect_any(const uct_peervma_ipc_token_t *token);

@@ -96,6 +96,24 @@ refuse=LD_PRELOAD=$programs/libuct_refuse.so
 }
 
 # bats test_tags=tcp
+@test "dma-bufs that cannot be mapped: the bytes go another way, with one line" {
+    local number text
+    for number in 12 13; do # ENOMEM, EACCES
+        echo "$number"
+        pair "${ipc[@]}" "$refuse" MAP_ERRNO="$number" LARGEST=1048583 \
+            -- uct_transfer
+        pair_holds
+        for text in "$output" "$server"; do
+            [ "$(stat ipc_exports "$text")" -gt 0 ]
+            [ "$(stat ipc_maps "$text")" -eq 0 ]
+            [ "$(stat ipc_bytes "$text")" -eq 0 ]
+            [ "$(grep -c '^peervma: .* is not mapped here' <<<"$text")" -eq 1 ]
+            ! grep 'its owner is another user' <<<"$text"
+        done
+    done
+}
+
+# bats test_tags=tcp
 @test "a message whose copy fails is an error where it was copied" {
     local other
     for other in OTHER=host OTHER=device "OTHER=device STAGED=y"; do

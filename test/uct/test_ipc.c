@@ -363,7 +363,7 @@ static int ask_as_stranger(const uct_peervma_ipc_token_t *token)
         return 77;
     }
     fd = uct_peervma_ipc_connect(token);
-    if (fd != -EACCES) {
+    if (fd != -EKEYREJECTED) {
         return 1;
     }
     fd = uct_peervma_ipc_connect_any(token);

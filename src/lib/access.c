@@ -3,12 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "context.h"
+#include "dmabuf_sync.h"
 #include "provider.h"
 
 #define ACCESS_FLAGS (PEERVMA_ACCESS_READ | PEERVMA_ACCESS_WRITE)
@@ -16,17 +16,6 @@
 _Static_assert(PEERVMA_ACCESS_READ == DMA_BUF_SYNC_READ &&
                    PEERVMA_ACCESS_WRITE == DMA_BUF_SYNC_WRITE,
                "the flags are the kernel's");
-
-static int sync_dmabuf(int fd, unsigned flags)
-{
-    struct dma_buf_sync sync = {.flags = flags};
-    int ret;
-
-    do {
-        ret = ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync);
-    } while (ret != 0 && (errno == EINTR || errno == EAGAIN));
-    return ret != 0 ? -errno : 0;
-}
 
 static struct peervma_known *place_of(const peervma_context_t *context,
                                       const peervma_region_t *region)
@@ -151,7 +140,7 @@ int peervma_access_begin(peervma_context_t *context, const void *address,
     if (fd < 0) {
         return fd;
     }
-    ret = sync_dmabuf(fd, flags | DMA_BUF_SYNC_START);
+    ret = peervma_dmabuf_sync(fd, flags | DMA_BUF_SYNC_START);
     if (ret != 0) {
         close(fd);
         return ret;
@@ -171,7 +160,7 @@ int peervma_access_end(peervma_access_t *access)
         return 0;
     }
 
-    ret = sync_dmabuf(access->fd, access->flags | DMA_BUF_SYNC_END);
+    ret = peervma_dmabuf_sync(access->fd, access->flags | DMA_BUF_SYNC_END);
     close(access->fd);
     access->fd = -1;
     return ret;

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <linux/dma-buf.h>
-#include <sys/ioctl.h>
 
+#include "dmabuf_sync.h"
 #include "ipc_fault.h"
 #include "stats.h"
 
@@ -44,17 +44,6 @@ static void run(void *arg)
     } else {
         peervma_copy_from_device(copy->local, copy->remote, copy->length);
     }
-}
-
-static int sync_dmabuf(int fd, uint64_t flags)
-{
-    struct dma_buf_sync sync = {.flags = flags};
-    int ret;
-
-    do {
-        ret = (ioctl(fd, DMA_BUF_IOCTL_SYNC, &sync) == 0) ? 0 : -errno;
-    } while ((ret == -EINTR) || (ret == -EAGAIN));
-    return ret;
 }
 
 char *uct_peervma_ipc_address(const uct_peervma_ipc_mapping_t *mapping,
@@ -100,16 +89,16 @@ static int run_locally(peervma_context_t *context, copy_t *copy)
 static int copy_synced(peervma_context_t *context,
                        const uct_peervma_ipc_mapping_t *mapping, copy_t *copy)
 {
-    const uint64_t access =
+    const unsigned access =
         copy->is_put ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ;
     int ret;
 
-    ret = sync_dmabuf(mapping->fd, DMA_BUF_SYNC_START | access);
+    ret = peervma_dmabuf_sync(mapping->fd, DMA_BUF_SYNC_START | access);
     if (ret != 0) {
         return ret;
     }
     ret = run_locally(context, copy);
-    sync_dmabuf(mapping->fd, DMA_BUF_SYNC_END | access);
+    peervma_dmabuf_sync(mapping->fd, DMA_BUF_SYNC_END | access);
     return ret;
 }
 

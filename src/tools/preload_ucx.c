@@ -9,10 +9,12 @@
  * plugin itself would drag the system's UCX into programs with their own.
  *
  * Preloaded into anything: it needs libc alone, and does nothing in a process
- * without UCX.
+ * without UCX, nor to a UCX under another name, as Python's wheels have it.
  */
 #include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "plugin.h"
@@ -26,45 +28,78 @@ typedef void (*release_component_list_fn_t)(void *components);
 __attribute__((visibility("default"))) int uct_query_components(
     void **components_p, unsigned *count_p);
 
-static query_components_fn_t real_query_components;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* UCX 1.22 and later load the plugin here, if it is in their folder. */
-static void let_ucx_load_its_modules(void *uct)
+static query_components_fn_t find_in(void *library)
 {
+    return (query_components_fn_t)dlsym(library, "uct_query_components");
+}
+
+/* As it would be found without this library: in the global scope, then in that
+ * of the caller, for UCX may be in no global one, as in Python modules. */
+static query_components_fn_t find_for(void *caller)
+{
+    query_components_fn_t found = find_in(RTLD_NEXT);
+    struct link_map *map;
+    Dl_info info;
+    void *library;
+
+    if ((found == NULL) &&
+        (dladdr1(caller, &info, (void **)&map, RTLD_DL_LINKMAP) != 0)) {
+        library = dlopen(map->l_name, RTLD_NOLOAD | RTLD_LAZY);
+        if (library != NULL) {
+            found = find_in(library);
+            dlclose(library);
+        }
+    }
+    return (found == uct_query_components) ? NULL : found;
+}
+
+/* Is it of the UCX that the plugin needs, by name? */
+static bool is_of_known_ucx(query_components_fn_t function)
+{
+    void *uct = dlopen("libuct.so.0", RTLD_NOLOAD | RTLD_LAZY);
+    bool is_of_it;
+
+    if (uct == NULL) {
+        return false;
+    }
+    is_of_it = (find_in(uct) == function);
+    dlclose(uct);
+    return is_of_it;
+}
+
+/* UCX 1.22 and later load the plugin here, if it is in their folder. */
+static void let_ucx_load_its_modules(void)
+{
+    void *uct = dlopen("libuct.so.0", RTLD_NOLOAD | RTLD_LAZY);
     release_component_list_fn_t release;
     void *components;
     unsigned count;
 
     release =
         (release_component_list_fn_t)dlsym(uct, "uct_release_component_list");
-    if ((release != NULL) &&
-        (real_query_components(&components, &count) == 0)) {
+    if ((release != NULL) && (find_in(uct)(&components, &count) == 0)) {
         release(components);
     }
+    dlclose(uct);
 }
 
-static void find_ucx_and_load_plugin(void)
+static void load_plugin(void)
 {
-    /* Not RTLD_NEXT: UCX may be in no global scope, as in Python modules. */
-    void *uct = dlopen("libuct.so.0", RTLD_NOLOAD | RTLD_LAZY);
-
-    if (uct == NULL) {
-        return;
-    }
-    real_query_components =
-        (query_components_fn_t)dlsym(uct, "uct_query_components");
-    if (real_query_components != NULL) {
-        let_ucx_load_its_modules(uct);
-        peervma_plugin_load();
-    }
+    let_ucx_load_its_modules();
+    peervma_plugin_load();
 }
 
 int uct_query_components(void **components_p, unsigned *count_p)
 {
-    pthread_once(&once, find_ucx_and_load_plugin);
-    if (real_query_components == NULL) {
+    query_components_fn_t real = find_for(__builtin_return_address(0));
+
+    if (real == NULL) {
         return UCS_ERR_UNSUPPORTED;
     }
-    return real_query_components(components_p, count_p);
+    if (is_of_known_ucx(real)) {
+        pthread_once(&once, load_plugin);
+    }
+    return real(components_p, count_p);
 }

@@ -16,9 +16,18 @@ static void *load(const char *path)
     return library;
 }
 
+static int (*count_of(void *ucp))(void)
+{
+    return (int (*)(void))dlsym(ucp, "fake_ucp_count");
+}
+
 int (*fake_ucx_load(void))(void)
 {
     load(FAKE_LIBDIR "/libuct.so.0");
-    return (int (*)(void))dlsym(load(FAKE_LIBDIR "/libucp.so.0"),
-                                "fake_ucp_count");
+    return count_of(load(FAKE_LIBDIR "/libucp.so.0"));
+}
+
+int (*fake_ucx_load_renamed(void))(void)
+{
+    return count_of(load(FAKE_LIBDIR "/libucp-1234abcd.so.0"));
 }

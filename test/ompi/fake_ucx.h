@@ -8,4 +8,7 @@
  */
 int (*fake_ucx_load(void))(void);
 
+/* Likewise, a UCX under the names that auditwheel gives libraries. */
+int (*fake_ucx_load_renamed(void))(void);
+
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The shim, preloaded into this very program, which then loads a fake UCX and
- * prints how many components it has, twice.
+ * The shim, preloaded into this very program, which then loads a fake UCX, one
+ * of another name, or that one and then the other, and prints how many
+ * components each has, twice.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,22 +26,37 @@
 
 static char self[] = "/proc/self/exe";
 
-static int host(void)
+static void count_twice(int (*count)(void))
 {
-    int (*count)(void) = fake_ucx_load();
     int first = count();
 
     printf("components %d %d\n", first, count());
+}
+
+static int host(const char *mode)
+{
+    if (strcmp(mode, "host") != 0) {
+        count_twice(fake_ucx_load_renamed());
+    }
+    if (strcmp(mode, "host-renamed") != 0) {
+        count_twice(fake_ucx_load());
+    }
     return EXIT_SUCCESS;
+}
+
+static void host_run_as(char *mode, char *const environment[], child_t *child_p)
+{
+    char *const argv[] = {self, mode, NULL};
+
+    child_run(argv, environment, child_p);
+    assert_int_equal(child_p->exit_code, 0);
 }
 
 static void host_run(char *const environment[], child_t *child_p)
 {
     char mode[] = "host";
-    char *const argv[] = {self, mode, NULL};
 
-    child_run(argv, environment, child_p);
-    assert_int_equal(child_p->exit_code, 0);
+    host_run_as(mode, environment, child_p);
 }
 
 static void the_plugin_is_loaded_once_into_a_ucx_in_no_global_scope(
@@ -112,6 +128,30 @@ static void a_refusing_plugin_leaves_ucx_as_it_was(void **state)
     assert_string_equal(child.err, "");
 }
 
+static void a_ucx_of_another_name_works_without_the_plugin(void **state)
+{
+    char *const environment[] = {PRELOAD, "PEERVMA_PLUGIN=/nonexistent", NULL};
+    char mode[] = "host-renamed";
+    child_t child;
+
+    (void)state;
+    host_run_as(mode, environment, &child);
+    assert_string_equal(child.out, NOT_LOADED);
+    assert_string_equal(child.err, "");
+}
+
+static void after_a_ucx_of_another_name_the_known_one_gets_it(void **state)
+{
+    char *const environment[] = {PRELOAD, "PEERVMA_PLUGIN=" PLUGIN, NULL};
+    char mode[] = "host-both";
+    child_t child;
+
+    (void)state;
+    host_run_as(mode, environment, &child);
+    assert_string_equal(child.out, NOT_LOADED LOADED);
+    assert_string_equal(child.err, "");
+}
+
 static void a_program_without_ucx_does_not_notice(void **state)
 {
     char program[] = "/bin/echo";
@@ -153,12 +193,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_missing_plugin_costs_one_line_and_nothing_else),
         cmocka_unit_test(a_missing_plugin_is_reported_once_a_node),
         cmocka_unit_test(a_refusing_plugin_leaves_ucx_as_it_was),
+        cmocka_unit_test(a_ucx_of_another_name_works_without_the_plugin),
+        cmocka_unit_test(after_a_ucx_of_another_name_the_known_one_gets_it),
         cmocka_unit_test(a_program_without_ucx_does_not_notice),
         cmocka_unit_test(the_shim_defines_one_function_and_needs_libc_alone),
     };
 
-    if ((argc > 1) && (strcmp(argv[1], "host") == 0)) {
-        return host();
+    if ((argc > 1) && (strncmp(argv[1], "host", strlen("host")) == 0)) {
+        return host(argv[1]);
     }
     return cmocka_run_group_tests_name("preload", tests, NULL, NULL);
 }

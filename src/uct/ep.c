@@ -36,10 +36,12 @@ static void check_range(uct_peervma_iface_t *iface, const void *device,
     if ((ret == 0) &&
         (length > region_p->length - ((uintptr_t)device - region_p->base))) {
         uct_peervma_explain_beyond(device, length, region_p);
+        uct_peervma_explain_end(device, length);
         abort();
     }
     if (uct_peervma_beyond_hit(device, length)) {
-        abort(); /* explained when the request was made */
+        uct_peervma_explain_end(device, length);
+        abort();
     }
 }
 

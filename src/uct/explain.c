@@ -19,6 +19,7 @@ enum {
     ONCE_NO_EXPORT,
     ONCE_NIC,
     ONCE_BEYOND,
+    ONCE_END,
     ONCE_GONE,
     ONCE_STAGED,
     ONCE_IPC_UNREACHABLE,
@@ -29,11 +30,11 @@ enum {
 };
 
 /* Those that do not say why something is not zero-copy. */
-#define ONCE_OTHERWISE                                                \
-    ((UINT64_C(1) << ONCE_OUT) | (UINT64_C(1) << ONCE_LEFT_OUT) |     \
-     (UINT64_C(1) << ONCE_BEYOND) | (UINT64_C(1) << ONCE_GONE) |      \
-     (UINT64_C(1) << ONCE_IPC_UNREACHABLE) |                          \
-     (UINT64_C(1) << ONCE_IPC_FAILED) | (UINT64_C(1) << ONCE_ALONE) | \
+#define ONCE_OTHERWISE                                                    \
+    ((UINT64_C(1) << ONCE_OUT) | (UINT64_C(1) << ONCE_LEFT_OUT) |         \
+     (UINT64_C(1) << ONCE_BEYOND) | (UINT64_C(1) << ONCE_END) |           \
+     (UINT64_C(1) << ONCE_GONE) | (UINT64_C(1) << ONCE_IPC_UNREACHABLE) | \
+     (UINT64_C(1) << ONCE_IPC_FAILED) | (UINT64_C(1) << ONCE_ALONE) |     \
      (UINT64_C(1) << ONCE_LACKING))
 
 /* How those lines begin that do: start, end, node. */
@@ -137,6 +138,14 @@ void uct_peervma_explain_beyond(const void *address, size_t length,
              "bytes beyond its device mapping 0x%" PRIxPTR "-0x%" PRIxPTR,
              (uintptr_t)address, (uintptr_t)address + length,
              (uintptr_t)address + length - end, region->base, end);
+}
+
+void uct_peervma_explain_end(const void *address, size_t length)
+{
+    say_once(ONCE_END,
+             "ends the process: UCX was to copy 0x%" PRIxPTR "-0x%" PRIxPTR
+             " of a buffer that reaches beyond its device mapping",
+             (uintptr_t)address, (uintptr_t)address + length);
 }
 
 void uct_peervma_explain_gone(const void *address, size_t length)

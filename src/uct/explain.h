@@ -33,6 +33,9 @@ void uct_peervma_explain_nic(const peervma_region_t *region, const char *nic,
 void uct_peervma_explain_beyond(const void *address, size_t length,
                                 const peervma_region_t *region);
 
+/* This piece of such a buffer was to be copied: the process ends. */
+void uct_peervma_explain_end(const void *address, size_t length);
+
 /* A buffer's mapping is gone while it is sent or received. */
 void uct_peervma_explain_gone(const void *address, size_t length);
 

@@ -143,9 +143,8 @@ static ucs_status_t md_mem_query(uct_md_h tl_md, const void *address,
                                  size_t length, uct_md_mem_attr_t *attr)
 {
     uct_peervma_md_t *md = to_md(tl_md);
-    int beyond = 0;
     peervma_region_t region;
-    int ret;
+    int beyond, ret;
 
     uct_peervma_stat_add(UCT_PEERVMA_STAT_LOOKUPS, 1);
     ret = peervma_region_lookup(md->context, address, &region);
@@ -157,16 +156,20 @@ static ucs_status_t md_mem_query(uct_md_h tl_md, const void *address,
         uct_peervma_explain_no_export(&region, md->export_error,
                                       md->export_reason);
     }
-    if (is_beyond(&region, address, length)) {
+    beyond = is_beyond(&region, address, length);
+    if (beyond) {
         uct_peervma_explain_beyond(address, length, &region);
-        uct_peervma_beyond_add(address, length, region.base + region.length);
-        beyond = 1;
     } else {
         uct_peervma_beyond_drop(address, length);
     }
 
     if (attr->field_mask & UCT_MD_MEM_ATTR_FIELD_MEM_TYPE) {
         attr->mem_type = region_type(md, &region);
+        /* With that a request begins. */
+        if (beyond) {
+            uct_peervma_beyond_add(address, length,
+                                   region.base + region.length);
+        }
         /* UCP asks for the type before it first weighs the protocols. */
         uct_peervma_speed_meet(md->alloc, &region);
     }
@@ -203,6 +206,13 @@ static ucs_status_t md_detect_memory_type(uct_md_h md, const void *address,
     return status;
 }
 
+/* Then a request may go on without the registration. */
+static int hides_errors(const uct_md_mem_reg_params_t *params)
+{
+    return (params->field_mask & UCT_MD_MEM_REG_HAS_FLAGS) &&
+           (params->flags & UCT_MD_MEM_FLAG_HIDE_ERRORS);
+}
+
 /* The CPU needs no registration: a handle that says nothing, for any memory
  * but a range that is not all there. */
 static ucs_status_t md_mem_reg(uct_md_h md, void *address, size_t length,
@@ -210,10 +220,12 @@ static ucs_status_t md_mem_reg(uct_md_h md, void *address, size_t length,
 {
     peervma_region_t region;
 
-    (void)params;
     if ((peervma_region_lookup(to_md(md)->context, address, &region) == 0) &&
         is_beyond(&region, address, length)) {
         uct_peervma_explain_beyond(address, length, &region);
+        if (!hides_errors(params)) {
+            uct_peervma_beyond_take_back(address, length);
+        }
         return UCS_ERR_OUT_OF_RANGE;
     }
     *memh_p = md;

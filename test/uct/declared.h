@@ -140,6 +140,12 @@ static const declared_t declared[] = {
     FIELD(uct_md_attr_v2_t, reg_cost),
     FIELD(uct_md_attr_v2_t, component_name),
 
+    FIELD(uct_md_mem_reg_params_t, field_mask),
+    FIELD(uct_md_mem_reg_params_t, flags),
+    VALUE(uct_md_mem_reg_field_mask_t, UCT_MD_MEM_REG_FIELD_FLAGS,
+          UCT_MD_MEM_REG_HAS_FLAGS),
+    VALUE(uct_md_mem_flags, UCT_MD_MEM_FLAG_HIDE_ERRORS,
+          UCT_MD_MEM_FLAG_HIDE_ERRORS),
     SIZE(uct_md_mem_dereg_params_t),
     FIELD(uct_md_mem_dereg_params_t, field_mask),
     FIELD(uct_md_mem_dereg_params_t, flags),

@@ -147,6 +147,14 @@ struct uct_md_attr_v2 {
 #define UCT_MD_ATTR_HAS_RKEY_PACKED_SIZE (UINT64_C(1) << 12)
 #define UCT_MD_ATTR_HAS_GVA_MEM_TYPES (UINT64_C(1) << 17)
 
+/* The beginning of what mem_reg() gets. */
+typedef struct {
+    uint64_t field_mask;
+    uint64_t flags; /* of enum uct_md_mem_flags */
+} uct_md_mem_reg_params_t;
+
+#define UCT_MD_MEM_REG_HAS_FLAGS (UINT64_C(1) << 0)
+
 /* What mem_dereg() gets. */
 typedef struct {
     uint64_t field_mask;
@@ -171,6 +179,7 @@ _Static_assert(offsetof(uct_md_attr_v2_t, dmabuf_mem_types) == 88,
                "UCX layout");
 _Static_assert(offsetof(uct_md_attr_v2_t, rkey_packed_size) == 128,
                "UCX layout");
+_Static_assert(offsetof(uct_md_mem_reg_params_t, flags) == 8, "UCX layout");
 _Static_assert(sizeof(uct_md_mem_dereg_params_t) == 32, "UCX layout");
 _Static_assert(sizeof(uct_md_mem_attr_t) == 48, "UCX layout");
 

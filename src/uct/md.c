@@ -325,7 +325,7 @@ int uct_peervma_md_is_kept(void)
 /* UCP closes a domain at once if none of its transports is wanted. */
 static void md_close(uct_md_h md)
 {
-    const char *transports = getenv("UCX_TLS");
+    const char *transports = to_md(md)->selection.transports;
 
     if (!to_md(md)->has_iface && !uct_peervma_was_asked() &&
         uct_peervma_is_left_out(transports)) {
@@ -341,6 +341,7 @@ static void md_close(uct_md_h md)
     }
     uct_peervma_alloc_destroy(to_md(md)->alloc);
     uct_peervma_trial_destroy(to_md(md)->trial);
+    uct_peervma_selection_release(&to_md(md)->selection);
     free(to_md(md));
     uct_peervma_detect_stop();
 }
@@ -404,11 +405,16 @@ ucs_status_t uct_peervma_md_open(uct_component_t *component, const char *name,
         return UCS_ERR_NO_MEMORY;
     }
 
-    status = uct_peervma_detect_start(&md->context);
+    status = uct_peervma_selection_read(&md->selection);
     if (status != UCS_OK) {
         goto err_free;
     }
-    md->trial = uct_peervma_trial_create(md->context, config->try_nics);
+    status = uct_peervma_detect_start(&md->context);
+    if (status != UCS_OK) {
+        goto err_release;
+    }
+    md->trial =
+        uct_peervma_trial_create(md->context, config->try_nics, &md->selection);
     if (md->trial == NULL) {
         status = UCS_ERR_NO_MEMORY;
         goto err_stop;
@@ -445,6 +451,8 @@ err_destroy_trial:
     uct_peervma_trial_destroy(md->trial);
 err_stop:
     uct_peervma_detect_stop();
+err_release:
+    uct_peervma_selection_release(&md->selection);
 err_free:
     free(md);
     return status;

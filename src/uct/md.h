@@ -7,11 +7,13 @@
 
 #include "abi/component.h"
 #include "alloc.h"
+#include "selection.h"
 #include "trial.h"
 
 typedef struct {
     uct_md_t super;
     peervma_context_t *context;
+    uct_peervma_selection_t selection;
     uct_peervma_trial_t *trial;
     uct_peervma_alloc_t *alloc;
     int promises;           /* dma-bufs of the device type */

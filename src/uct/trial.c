@@ -17,11 +17,13 @@ struct uct_peervma_trial {
     uct_peervma_verdicts_t *verdicts;
     pthread_mutex_t lock; /* of one trial at a time */
     int with_nics;
+    const uct_peervma_selection_t *selection;
     uct_peervma_nics_t *nics; /* NULL until the first trial */
 };
 
-uct_peervma_trial_t *uct_peervma_trial_create(peervma_context_t *context,
-                                              int with_nics)
+uct_peervma_trial_t *uct_peervma_trial_create(
+    peervma_context_t *context, int with_nics,
+    const uct_peervma_selection_t *selection)
 {
     uct_peervma_trial_t *trial = calloc(1, sizeof(*trial));
 
@@ -35,7 +37,8 @@ uct_peervma_trial_t *uct_peervma_trial_create(peervma_context_t *context,
     }
     pthread_mutex_init(&trial->lock, NULL);
     trial->context = context;
-    trial->with_nics = with_nics && uct_peervma_has_rdma(getenv("UCX_TLS"));
+    trial->with_nics = with_nics && uct_peervma_has_rdma(selection->transports);
+    trial->selection = selection;
     return trial;
 }
 
@@ -56,7 +59,7 @@ static uct_peervma_nics_t *open_nics(uct_peervma_trial_t *trial)
     if (trial->with_nics && (trial->nics == NULL)) {
         if (uct_peervma_verbs_find(&verbs) == 0) {
             trial->nics =
-                uct_peervma_nics_open(&verbs, getenv("UCX_NET_DEVICES"));
+                uct_peervma_nics_open(&verbs, trial->selection->net_devices);
         } else {
             trial->with_nics = 0;
         }

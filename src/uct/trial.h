@@ -10,11 +10,15 @@
 
 #include <peervma.h>
 
+#include "selection.h"
+
 typedef struct uct_peervma_trial uct_peervma_trial_t;
 
-/* NULL if there is no memory for it. `with_nics`: else only export. */
-uct_peervma_trial_t *uct_peervma_trial_create(peervma_context_t *context,
-                                              int with_nics);
+/* NULL if there is no memory for it. `with_nics`: else only export. With those
+ * of the selection, which has to stay. */
+uct_peervma_trial_t *uct_peervma_trial_create(
+    peervma_context_t *context, int with_nics,
+    const uct_peervma_selection_t *selection);
 void uct_peervma_trial_destroy(uct_peervma_trial_t *trial);
 
 /* Has the mapping to be staged through host memory? A line says why. */

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#include "nics.h"
 #include "stats.h"
 #include "trial.h"
 
@@ -43,11 +44,51 @@ int peervma_region_export(peervma_context_t *context, const void *address,
     return answer;
 }
 
+/* In place of the NICs. */
+static const char *wanted; /* when they were opened; NULL: they were not */
+
+int uct_peervma_verbs_find(uct_peervma_verbs_t *verbs_p)
+{
+    (void)verbs_p;
+    return 0;
+}
+
+uct_peervma_nics_t *uct_peervma_nics_open(const uct_peervma_verbs_t *verbs,
+                                          const char *names)
+{
+    (void)verbs;
+    wanted = names;
+    return (uct_peervma_nics_t *)&wanted;
+}
+
+int uct_peervma_nics_try(uct_peervma_nics_t *nics, int fd, uint64_t offset,
+                         size_t length, const void *address,
+                         const char **name_p)
+{
+    assert_ptr_equal(nics, &wanted);
+    assert_int_equal(fd, last_fd);
+    assert_int_equal(offset, 0);
+    assert_int_equal(length, region.length);
+    assert_ptr_equal(address, (const void *)region.base);
+    (void)name_p;
+    return 0;
+}
+
+void uct_peervma_nics_close(uct_peervma_nics_t *nics)
+{
+    assert_ptr_equal(nics, &wanted);
+}
+
+static char all[] = "all", tcp[] = "tcp", one[] = "mlx5_0:1";
+
 static int create(void **state)
 {
+    static const uct_peervma_selection_t selection = {all, all};
+
     exports = 0;
     answer = 0;
-    *state = uct_peervma_trial_create(NULL, 1);
+    wanted = NULL;
+    *state = uct_peervma_trial_create(NULL, 1, &selection);
     return (*state == NULL) ? -1 : 0;
 }
 
@@ -98,6 +139,25 @@ static void what_is_refused_after_its_trial_is_staged_too(void **state)
     assert_int_equal(exports, 1);
 }
 
+static void only_nics_that_ucx_may_use_are_tried(void **state)
+{
+    const uct_peervma_selection_t with_one = {all, one}, without = {tcp, all};
+    uct_peervma_trial_t *trial;
+
+    (void)state;
+    exports = answer = 0;
+    wanted = NULL;
+    trial = uct_peervma_trial_create(NULL, 1, &without);
+    assert_false(uct_peervma_trial_is_staged(trial, &region));
+    assert_null(wanted);
+    uct_peervma_trial_destroy(trial);
+
+    trial = uct_peervma_trial_create(NULL, 1, &with_one);
+    assert_false(uct_peervma_trial_is_staged(trial, &region));
+    assert_ptr_equal(wanted, one);
+    uct_peervma_trial_destroy(trial);
+}
+
 static void *ask(void *trial)
 {
     return uct_peervma_trial_is_staged(trial, &region) ? trial : NULL;
@@ -129,6 +189,7 @@ int main(void)
         ONE_TEST(a_refused_mapping_is_staged_and_asked_for_once),
         ONE_TEST(what_is_mapped_there_later_is_asked_for_anew),
         ONE_TEST(what_is_refused_after_its_trial_is_staged_too),
+        cmocka_unit_test(only_nics_that_ucx_may_use_are_tried),
         ONE_TEST(threads_that_ask_at_once_cause_one_trial),
     };
 

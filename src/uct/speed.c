@@ -34,7 +34,7 @@ typedef struct {
 
 static struct {
     pthread_mutex_t lock;
-    int is_wanted;          /* something is to be measured */
+    _Atomic int is_wanted;  /* something is to be measured */
     _Atomic unsigned count; /* grows only: what is before it never changes */
     kind_t kinds[MAX_KINDS];
     uct_peervma_speed_t settings; /* 0: measured */
@@ -168,8 +168,6 @@ void uct_peervma_speed_set(const uct_peervma_speed_t *settings)
 {
     pthread_mutex_lock(&state.lock);
     state.settings = *settings;
-    state.measured = (uct_peervma_speed_t){.to_device = 0};
-    state.count = 0;
     state.is_wanted =
         !(settings->to_device > 0) || !(settings->from_device > 0) ||
         !(settings->to_latency > 0) || !(settings->from_latency > 0);
@@ -249,14 +247,13 @@ static int is_like_own(const peervma_region_t *region)
 void uct_peervma_speed_meet(uct_peervma_alloc_t *alloc,
                             const peervma_region_t *region)
 {
-    if (!is_like_own(region) || is_known(region)) {
+    if (!atomic_load(&state.is_wanted) || !is_like_own(region) ||
+        is_known(region)) {
         return;
     }
     pthread_mutex_lock(&state.lock);
     if (!is_known(region)) {
-        if (state.is_wanted) {
-            measure_device(alloc, &region->pci);
-        }
+        measure_device(alloc, &region->pci);
         add(region);
     }
     pthread_mutex_unlock(&state.lock);

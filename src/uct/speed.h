@@ -21,7 +21,8 @@ typedef struct {
     double from_latency; /* seconds */
 } uct_peervma_speed_t;
 
-/* What is to be measured is 0. Replaces what was set and measured before. */
+/* What is to be measured is 0. Replaces what was set before, by another context
+ * of UCX; what was measured is true of all. */
 void uct_peervma_speed_set(const uct_peervma_speed_t *settings);
 
 /*

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,6 +153,61 @@ static void before_a_buffer_it_is_that_of_a_bar(void **state)
     assert_near(uct_peervma_speed_between(&speed), 250e6);
 }
 
+#define THREADS 4
+#define ROUNDS 1000
+
+static void *meet_devices(void *arg)
+{
+    peervma_region_t region;
+    uct_peervma_speed_t speed;
+    int i;
+
+    (void)arg;
+    for (i = 0; i < ROUNDS; ++i) {
+        region = region_at((uint8_t)(8 + i % 4));
+        uct_peervma_speed_meet(NULL, &region);
+        uct_peervma_speed_get(&speed);
+    }
+    return NULL;
+}
+
+/* As threads with contexts of their own do. */
+static void settings_may_come_while_others_measure(void **state)
+{
+    pthread_t threads[THREADS];
+    int i;
+
+    (void)state;
+    for (i = 0; i < THREADS; ++i) {
+        assert_int_equal(pthread_create(&threads[i], NULL, meet_devices, NULL),
+                         0);
+    }
+    for (i = 0; i < ROUNDS; ++i) {
+        uct_peervma_speed_set(&nothing_set);
+    }
+    for (i = 0; i < THREADS; ++i) {
+        pthread_join(threads[i], NULL);
+    }
+    meet_devices(NULL);
+    assert_int_equal(allocations, 4);
+}
+
+static void another_context_keeps_what_was_measured(void **state)
+{
+    const peervma_region_t region = region_at(5);
+    uct_peervma_speed_t before, after;
+
+    (void)state;
+    uct_peervma_speed_meet(NULL, &region);
+    assert_int_equal(allocations, 1);
+    uct_peervma_speed_get(&before);
+    uct_peervma_speed_set(&nothing_set);
+    uct_peervma_speed_meet(NULL, &region);
+    assert_int_equal(allocations, 1);
+    uct_peervma_speed_get(&after);
+    assert_memory_equal(&before, &after, sizeof(before));
+}
+
 static void each_kind_of_device_is_measured_once(void **state)
 {
     const peervma_region_t first = region_at(1), second = region_at(2);
@@ -173,7 +229,7 @@ static void each_kind_of_device_is_measured_once(void **state)
 
 static void what_cannot_be_measured_keeps_the_default(void **state)
 {
-    const peervma_region_t region = region_at(1);
+    const peervma_region_t region = region_at(3);
     uct_peervma_speed_t speed;
 
     (void)state;
@@ -187,12 +243,12 @@ static void what_cannot_be_measured_keeps_the_default(void **state)
 
 static void bars_and_unknown_devices_are_not_touched(void **state)
 {
-    peervma_region_t region = region_at(1);
+    peervma_region_t region = region_at(4);
 
     (void)state;
     region.kind = PEERVMA_KIND_BAR;
     uct_peervma_speed_meet(NULL, &region);
-    region = region_at(1);
+    region = region_at(4);
     region.pci.valid = 0;
     uct_peervma_speed_meet(NULL, &region);
     assert_int_equal(allocations, 0);
@@ -200,7 +256,7 @@ static void bars_and_unknown_devices_are_not_touched(void **state)
 
 static void settings_go_before_measurements(void **state)
 {
-    const peervma_region_t region = region_at(1);
+    const peervma_region_t region = region_at(6), later = region_at(7);
     const uct_peervma_speed_t one = {.from_device = 1e6};
     const uct_peervma_speed_t all = {1e6, 2e6, 3e-6, 3e-6};
     uct_peervma_speed_t speed;
@@ -214,22 +270,29 @@ static void settings_go_before_measurements(void **state)
     assert_true(speed.to_device != 4e9);
 
     uct_peervma_speed_set(&all);
-    uct_peervma_speed_meet(NULL, &region);
+    uct_peervma_speed_meet(NULL, &later);
     assert_int_equal(allocations, 1);
     uct_peervma_speed_get(&speed);
     assert_memory_equal(&speed, &all, sizeof(speed));
+
+    uct_peervma_speed_set(&nothing_set);
+    uct_peervma_speed_meet(NULL, &later);
+    assert_int_equal(allocations, 2);
 }
 
 int main(void)
 {
+    /* Each with devices of its own: what was measured stays. */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_measured_is_what_the_device_does),
         cmocka_unit_test(an_interrupted_copy_is_not_believed),
         cmocka_unit_test_setup(before_a_buffer_it_is_that_of_a_bar, start),
-        cmocka_unit_test_setup(each_kind_of_device_is_measured_once, start),
         cmocka_unit_test_setup(what_cannot_be_measured_keeps_the_default,
                                start),
         cmocka_unit_test_setup(bars_and_unknown_devices_are_not_touched, start),
+        cmocka_unit_test_setup(each_kind_of_device_is_measured_once, start),
+        cmocka_unit_test_setup(another_context_keeps_what_was_measured, start),
+        cmocka_unit_test_setup(settings_may_come_while_others_measure, start),
         cmocka_unit_test_setup(settings_go_before_measurements, start),
     };
 

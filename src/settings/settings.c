@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "list.h"
 #include "nics.h"
 #include "user.h"
 
@@ -93,33 +94,11 @@ static const char *const rc_words[] = {"rc_verbs", "rc_v", "rc", "ib", NULL};
 static const char *const plugin_words[] = {TRANSPORT, NULL};
 static const char *const ompi_words[] = {"ucx", NULL};
 
-/*
- * Does a list select what has these names? "a,b" selects what it names, "^a,b"
- * all else. "all" is a name of everything.
- */
-static bool list_selects(const char *list, const char *const *words)
-{
-    bool negated = (*list == '^');
-    bool named = false;
-    size_t length, i;
-
-    for (list += negated; *list != '\0';
-         list += length + (list[length] == ',')) {
-        length = strcspn(list, ",");
-        named |= (length == strlen("all")) && !strncmp(list, "all", length);
-        for (i = 0; words[i] != NULL; ++i) {
-            named |= (length == strlen(words[i])) &&
-                     !strncmp(list, words[i], length);
-        }
-    }
-    return named != negated;
-}
-
 /* The user's choice, if there is one. */
 static bool user_selects(const peervma_user_t *user, const char *const *words)
 {
     return (user->source == PEERVMA_USER_NONE) || (user->value[0] == '\0') ||
-           list_selects(user->value, words);
+           peervma_list_selects(user->value, words);
 }
 
 static bool is_debian_pml(const peervma_user_t *user)
@@ -185,7 +164,8 @@ static bool rule_applies(const rule_t *rule, const peervma_user_t *user,
 
 bool peervma_settings_selects_plugin(const char *transports)
 {
-    return (transports[0] == '\0') || list_selects(transports, plugin_words);
+    return (transports[0] == '\0') ||
+           peervma_list_selects(transports, plugin_words);
 }
 
 void peervma_settings_decide(const char *root, peervma_settings_t *settings_p)

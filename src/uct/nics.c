@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../settings/list.h"
+
 #define MAX_NICS 32
 #define PROBE_BYTES 4096
 
@@ -64,27 +66,22 @@ int uct_peervma_verbs_find(uct_peervma_verbs_t *verbs_p)
     return 0;
 }
 
+/* UCX's names of devices have their ports: mlx5_0:1. */
 int uct_peervma_is_nic_wanted(const char *wanted, const char *name)
 {
-    const char *word;
+    bool negated = peervma_list_is_negated(wanted);
+    const char *text;
     size_t length;
-    int excluded;
 
-    if (wanted == NULL) {
-        return 1;
-    }
-    excluded = (wanted[0] == '^');
-    for (word = wanted + excluded;; word += length + 1) {
-        length = strcspn(word, ",");
-        if (((length == 3) && (strncmp(word, "all", 3) == 0)) ||
-            ((strcspn(word, ":,") == strlen(name)) &&
-             (strncmp(word, name, strlen(name)) == 0))) {
-            return !excluded;
-        }
-        if (word[length] == '\0') {
-            return excluded;
+    wanted += negated;
+    while ((text = peervma_list_next(&wanted, &length)) != NULL) {
+        if (((length == 3) && (strncmp(text, "all", 3) == 0)) ||
+            ((strcspn(text, ":,") == strlen(name)) &&
+             (strncmp(text, name, strlen(name)) == 0))) {
+            return !negated;
         }
     }
+    return negated;
 }
 
 /* Of no dma-buf: a driver that can looks at the descriptor. UCX asks so. */

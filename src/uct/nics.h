@@ -38,7 +38,7 @@ typedef struct uct_peervma_nics uct_peervma_nics_t;
 
 /*
  * Those of the wanted NICs that register dma-bufs at all. `wanted` is as
- * UCX_NET_DEVICES has it, NULL for all. NULL if there is no memory.
+ * UCX_NET_DEVICES has it. NULL if there is no memory.
  */
 uct_peervma_nics_t *uct_peervma_nics_open(const uct_peervma_verbs_t *verbs,
                                           const char *wanted);

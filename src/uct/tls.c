@@ -1,49 +1,31 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "tls.h"
 
-#include <stddef.h>
 #include <string.h>
 
-static int is_word(const char *text, size_t length, const char *word)
-{
-    return (length == strlen(word)) && (strncmp(text, word, length) == 0);
-}
+#include "../settings/list.h"
 
 int uct_peervma_is_left_out(const char *transports)
 {
-    const char *word;
-    size_t length;
+    static const char *const names[] = {UCT_PEERVMA_COPY_TL, NULL};
 
-    if ((transports == NULL) || (transports[0] == '^')) {
-        return 0;
-    }
-    for (word = transports;; word += length + 1) {
-        length = strcspn(word, ",");
-        if (is_word(word, length, "all") ||
-            is_word(word, length, UCT_PEERVMA_COPY_TL) ||
-            is_word(word, length, "\\" UCT_PEERVMA_COPY_TL)) {
-            return 0;
-        }
-        if (word[length] == '\0') {
-            return 1;
-        }
-    }
+    return !peervma_list_is_negated(transports) &&
+           !peervma_list_selects(transports, names);
 }
 
 int uct_peervma_has_rdma(const char *transports)
 {
-    static const char *const names[] = {"all", "rc",  "ud", "dc",
-                                        "ib",  "gga", "srd"};
-    const char *word;
-    size_t i;
+    static const char *const beginnings[] = {"all", "rc",  "ud", "dc",
+                                             "ib",  "gga", "srd"};
+    const char *name;
+    size_t length, i;
 
-    if ((transports == NULL) || (transports[0] == '^')) {
+    if (peervma_list_is_negated(transports)) {
         return 1;
     }
-    for (word = transports; *word != '\0'; word += strcspn(word, ",")) {
-        word += strspn(word, ",\\");
-        for (i = 0; i < sizeof(names) / sizeof(names[0]); ++i) {
-            if (strncmp(word, names[i], strlen(names[i])) == 0) {
+    while ((name = peervma_list_next(&transports, &length)) != NULL) {
+        for (i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); ++i) {
+            if (strncmp(name, beginnings[i], strlen(beginnings[i])) == 0) {
                 return 1;
             }
         }

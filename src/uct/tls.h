@@ -6,7 +6,7 @@
 
 /*
  * Does a list of transports, as UCX_TLS has it, leave ours out as by mistake?
- * Not if it is NULL, nor if it names what it does not want ("^...").
+ * Not if it names what it does not want ("^...").
  */
 int uct_peervma_is_left_out(const char *transports);
 

@@ -242,10 +242,16 @@ static void transports_without_the_plugin_s_are_warned_of(void **state)
         const char *tls;
         bool warned;
     } cases[] = {
-        {"rc,tcp,self", true},    {"rc,pvma_copy,self", false},
-        {"all", false},           {"^pvma_copy", true},
-        {"^tcp", false},          {"pvma_copyx,xpvma_copy", true},
-        {"tcp,pvma_copy", false}, {"^all", true},
+        {"rc,tcp,self", true},
+        {"rc,pvma_copy,self", false},
+        {"all", false},
+        {"^pvma_copy", true},
+        {"^tcp", false},
+        {"pvma_copyx,xpvma_copy", true},
+        {"tcp,pvma_copy", false},
+        {"^all", true},
+        {"\\pvma_copy,self", false},
+        {"^tcp,\\pvma_copy", true},
     };
     size_t i;
 
@@ -284,6 +290,7 @@ static void soft_roce_that_the_user_does_not_use_gets_nothing(void **state)
         {"UCX_TLS", "tcp,self,pvma_copy", false},
         {"UCX_TLS", "rc,tcp,pvma_copy", true},
         {"UCX_TLS", "rc_verbs,pvma_copy", true},
+        {"UCX_TLS", "\\rc_verbs,\\pvma_copy", true},
         {"UCX_TLS", "^ib", false},
     };
     size_t i;

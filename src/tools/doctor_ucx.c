@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* UCX, the ways of peervma's plugin into it, and settings that keep it out. */
+#include <fnmatch.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +9,13 @@
 
 #include "doctor.h"
 #include "files.h"
+#include "list.h"
 #include "program.h"
 #include "settings.h"
+#include "user.h"
 
 #define PLUGIN "libuct_peervma.so.0"
+#define MODULE "peervma" /* UCX's name of it */
 #define COMPONENT "mca_accelerator_peervma.so"
 #define SHIM PEERVMA_LIBDIR "/libpeervma_preload.so"
 
@@ -52,15 +56,49 @@ static bool ucx_finds_plugin(const struct doctor *doctor)
     return false;
 }
 
+/* UCX_MODULES: a list of patterns of the modules' names. */
+static bool ucx_wants_plugin(const peervma_user_t *modules)
+{
+    const char *list = modules->value, *text;
+    bool negated = peervma_list_is_negated(list);
+    char pattern[sizeof(modules->value)];
+    size_t length;
+
+    if (modules->source == PEERVMA_USER_NONE) {
+        return true;
+    }
+    list += negated;
+    while ((text = peervma_list_next(&list, &length)) != NULL) {
+        snprintf(pattern, sizeof(pattern), "%.*s", (int)length, text);
+        if (strcmp(pattern, "all") == 0) {
+            return true; /* "^all", too */
+        }
+        if (fnmatch(pattern, MODULE, 0) == 0) {
+            return !negated;
+        }
+    }
+    return negated;
+}
+
 /* By UCX itself, from 1.22 on. */
 static bool tell_ucx_way(struct doctor *doctor)
 {
     const struct ucx_probe *ucx = &doctor->ucx;
+    peervma_user_t modules = {.name = "UCX_MODULES"};
 
     if (ucx->major < LOADS_PLUGINS_MAJOR ||
         (ucx->major == LOADS_PLUGINS_MAJOR &&
          ucx->minor < LOADS_PLUGINS_MINOR)) {
         return false; /* which is as it is: the other ways are for it */
+    }
+    peervma_user_look(doctor->root, &modules, 1);
+    if (!ucx_wants_plugin(&modules)) {
+        doctor_find(doctor, DOCTOR_WARNING, "way into UCX",
+                    "unset UCX_MODULES, or let it have " MODULE,
+                    "UCX_MODULES=%s keeps UCX from loading the plugin by "
+                    "itself",
+                    modules.value);
+        return false;
     }
     if (ucx_finds_plugin(doctor)) {
         doctor_find(doctor, DOCTOR_OK, "way into UCX", NULL,

@@ -23,6 +23,7 @@ static int setup(void **state)
     fake_create(&fake);
     doctor_begin(fake.folder, RELEASE, &doctor);
     unsetenv("UCX_TLS");
+    unsetenv("UCX_MODULES");
     unsetenv("UCX_PLUGIN_PATH");
     unsetenv("OMPI_MCA_pml");
     unsetenv("PEERVMA_SETTINGS");
@@ -330,6 +331,38 @@ static void a_folder_of_ucx_with_the_plugin_is_a_way(void **state)
     assert_int_equal(0, doctor.problems);
 }
 
+static void modules_that_ucx_is_not_to_load_are_told(void **state)
+{
+    static const struct {
+        const char *modules;
+        bool loaded;
+    } cases[] = {
+        {"^peervma", false}, {"^ib,peer*", false}, {"ib,cma", false},
+        {"^ib,cuda", true},  {"all", true},        {"^all", true},
+        {"*", true},         {"ib,peervma", true},
+    };
+    size_t i;
+
+    (void)state;
+    fake_write(&fake, "usr/lib/ucx/libuct_peervma.so.0", "");
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); ++i) {
+        setenv("UCX_MODULES", cases[i].modules, 1);
+        doctor_end(&doctor);
+        doctor_begin(fake.folder, RELEASE, &doctor);
+        doctor.ucx = (struct ucx_probe){
+            .found = true,
+            .major = 1,
+            .minor = 22,
+            .path = "/usr/lib/libucp.so.0",
+            .plugin = UCX_PLUGIN_FITS,
+        };
+        doctor_tell_ucx(&doctor);
+        expect(cases[i].loaded ? "ok" : "warning",
+               cases[i].loaded ? "loads the plugin by itself"
+                               : cases[i].modules);
+    }
+}
+
 static void settings_that_keep_the_plugin_out_are_problems(void **state)
 {
     (void)state;
@@ -382,6 +415,7 @@ int main(void)
         TEST(a_plugin_that_stays_out_says_why),
         TEST(a_ucx_that_loads_plugins_has_to_find_it),
         TEST(a_folder_of_ucx_with_the_plugin_is_a_way),
+        TEST(modules_that_ucx_is_not_to_load_are_told),
         TEST(settings_that_keep_the_plugin_out_are_problems),
         TEST(programs_are_told_apart),
     };

@@ -26,6 +26,8 @@ static void the_line_has_every_counter_once(void **state)
         " peers=",
         " lookups=",
         " regions=",
+        " regions_tried=",
+        " regions_staged=",
         " dmabuf_exports=",
         " dmabuf_refused=",
         " put_short=",
@@ -62,6 +64,11 @@ static void the_line_has_every_counter_once(void **state)
         assert_non_null(found);
         assert_null(strstr(found + 1, names[i]));
     }
+    /* And none that is not above. */
+    for (found = line, i = 0; (found = strchr(found, '=')) != NULL; ++i) {
+        ++found;
+    }
+    assert_int_equal(i, sizeof(names) / sizeof(names[0]));
 }
 
 static void a_short_buffer_is_not_overrun(void **state)

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SONAME "libuct_peervma.so.0"
-
 typedef const char *(*refusal_fn_t)(void);
 
 /* Open MPI's mpirun numbers the processes of a node; others may repeat it. */
@@ -30,9 +28,9 @@ int peervma_plugin_load(void)
     if (dlopen("libucp.so.0", RTLD_NOLOAD | RTLD_LAZY) == NULL) {
         return -ENOENT;
     }
-    plugin = dlopen(SONAME, RTLD_NOLOAD | RTLD_LAZY);
+    plugin = dlopen(PEERVMA_PLUGIN_SONAME, RTLD_NOLOAD | RTLD_LAZY);
     if (plugin == NULL) {
-        path = (path != NULL) ? path : PEERVMA_LIBDIR "/" SONAME;
+        path = (path != NULL) ? path : PEERVMA_LIBDIR "/" PEERVMA_PLUGIN_SONAME;
         plugin = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     }
     if (plugin == NULL) {

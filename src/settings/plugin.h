@@ -6,6 +6,10 @@
 #ifndef PEERVMA_SETTINGS_PLUGIN_H
 #define PEERVMA_SETTINGS_PLUGIN_H
 
+/** UCX's name of the plugin, and its file's. */
+#define PEERVMA_PLUGIN_MODULE "peervma"
+#define PEERVMA_PLUGIN_SONAME "libuct_" PEERVMA_PLUGIN_MODULE ".so.0"
+
 /**
  * Load the plugin, once UCX is in the process and unless the plugin is there
  * already. It stays until the process ends. PEERVMA_PLUGIN in the environment

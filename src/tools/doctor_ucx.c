@@ -7,21 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../uct/abi/versions.h"
 #include "doctor.h"
 #include "files.h"
 #include "list.h"
+#include "plugin.h"
 #include "program.h"
 #include "settings.h"
 #include "user.h"
 
-#define PLUGIN "libuct_peervma.so.0"
-#define MODULE "peervma" /* UCX's name of it */
 #define COMPONENT "mca_accelerator_peervma.so"
 #define SHIM PEERVMA_LIBDIR "/libpeervma_preload.so"
-
-/* The first UCX that loads plugins. */
-#define LOADS_PLUGINS_MAJOR 1
-#define LOADS_PLUGINS_MINOR 22
 
 static bool is_file(const struct doctor *doctor, const char *folder,
                     const char *name)
@@ -42,13 +38,13 @@ static bool ucx_finds_plugin(const struct doctor *doctor)
 
     path_make(path, "%s", doctor->ucx.path);
     path_make(folder, "%s/ucx", dirname(path));
-    if (is_file(doctor, folder, PLUGIN)) {
+    if (is_file(doctor, folder, PEERVMA_PLUGIN_SONAME)) {
         return true;
     }
     while (folders != NULL && *folders != '\0') {
         length = strcspn(folders, ":");
         path_make(folder, "%.*s", (int)length, folders);
-        if (is_file(doctor, folder, PLUGIN)) {
+        if (is_file(doctor, folder, PEERVMA_PLUGIN_SONAME)) {
             return true;
         }
         folders += length + (folders[length] == ':');
@@ -73,28 +69,28 @@ static bool ucx_wants_plugin(const peervma_user_t *modules)
         if (strcmp(pattern, "all") == 0) {
             return true; /* "^all", too */
         }
-        if (fnmatch(pattern, MODULE, 0) == 0) {
+        if (fnmatch(pattern, PEERVMA_PLUGIN_MODULE, 0) == 0) {
             return !negated;
         }
     }
     return negated;
 }
 
-/* By UCX itself, from 1.22 on. */
+/* By UCX itself. */
 static bool tell_ucx_way(struct doctor *doctor)
 {
     const struct ucx_probe *ucx = &doctor->ucx;
     peervma_user_t modules = {.name = "UCX_MODULES"};
 
-    if (ucx->major < LOADS_PLUGINS_MAJOR ||
-        (ucx->major == LOADS_PLUGINS_MAJOR &&
-         ucx->minor < LOADS_PLUGINS_MINOR)) {
+    if (ucx->major < UCT_PEERVMA_UCX_MAJOR ||
+        (ucx->major == UCT_PEERVMA_UCX_MAJOR &&
+         ucx->minor < UCT_PEERVMA_UCX_LOADS_PLUGINS)) {
         return false; /* which is as it is: the other ways are for it */
     }
     peervma_user_look(doctor->root, &modules, 1);
     if (!ucx_wants_plugin(&modules)) {
         doctor_find(doctor, DOCTOR_WARNING, "way into UCX",
-                    "unset UCX_MODULES, or let it have " MODULE,
+                    "unset UCX_MODULES, or let it have " PEERVMA_PLUGIN_MODULE,
                     "UCX_MODULES=%s keeps UCX from loading the plugin by "
                     "itself",
                     modules.value);
@@ -173,8 +169,9 @@ void doctor_tell_ucx(struct doctor *doctor)
 
     if (!ucx->found) {
         doctor_find(doctor, DOCTOR_PROBLEM, "UCX",
-                    "install UCX 1.18 or later; for a program with a UCX of "
-                    "its own: peervma doctor PROGRAM",
+                    "install UCX " UCT_PEERVMA_UCX_OLDEST
+                    " or later; for a program with a UCX of its own: peervma "
+                    "doctor PROGRAM",
                     "there is none in the usual folders: %s", ucx->why);
         return;
     }
@@ -184,7 +181,8 @@ void doctor_tell_ucx(struct doctor *doctor)
                     ucx->minor, ucx->release, ucx->path);
     } else if (ucx->plugin == UCX_PLUGIN_REFUSES) {
         doctor_find(doctor, DOCTOR_PROBLEM, "UCX",
-                    "use a UCX of 1.18 to 1.23, or a newer peervma",
+                    "use a UCX of " UCT_PEERVMA_UCX_RANGE
+                    ", or a newer peervma",
                     "the plugin stays out of UCX %u.%u.%u (%s): %s", ucx->major,
                     ucx->minor, ucx->release, ucx->path, ucx->why);
     } else {
@@ -258,7 +256,7 @@ void doctor_tell_program(struct doctor *doctor, const char *path)
                     "peervma explain -- PROGRAM shows whether the plugin is "
                     "in it",
                     "its RPATH leads to a UCX of its own, %s: that has to be "
-                    "of 1.18 to 1.23, too",
+                    "of " UCT_PEERVMA_UCX_RANGE ", too",
                     program.ucx_path);
     } else {
         doctor_find(doctor, DOCTOR_OK, path, NULL, "dynamically linked%s",

@@ -11,22 +11,11 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../uct/abi/perftest.h"
+#include "../uct/abi/versions.h"
+
 #define UCS_OK 0
 #define UCS_ERR_UNSUPPORTED (-22)
-#define ZE_DEVICE 7 /* UCS_MEMORY_TYPE_ZE_DEVICE */
-
-/* struct ucx_perf_allocator, as it is in UCX 1.18 to 1.23. */
-struct allocator {
-    int mem_type;
-    int (*init)(void *perf);
-    int (*uct_alloc)(const void *perf, size_t length, unsigned flags,
-                     void *memory_p);
-    void (*uct_free)(const void *perf, void *memory);
-    void (*copy)(void *to, int to_type, const void *from, int from_type,
-                 size_t length);
-    void *(*set)(void *memory, int value, size_t length);
-};
-
 static int init(void *perf)
 {
     (void)perf;
@@ -58,14 +47,16 @@ static void copy(void *to, int to_type, const void *from, int from_type,
     memcpy(to, from, length);
 }
 
-static const struct allocator allocator = {ZE_DEVICE, init, uct_alloc,
-                                           uct_free,  copy, memset};
+static const ucx_perf_allocator_t allocator = {
+    UCX_PERF_ZE_DEVICE, init, uct_alloc, uct_free, copy, memset};
 
 /* The table's length is that of this UCX's list of memory types. */
-static int is_known(const struct allocator **table, const char *const *names)
+static int is_known(const ucx_perf_allocator_t **table,
+                    const char *const *names)
 {
     void (*get_version)(unsigned *major, unsigned *minor, unsigned *release);
-    unsigned major, minor, release, types;
+    const uct_peervma_version_t *version;
+    unsigned major, minor, release;
     const ElfW(Sym) * symbol;
     Dl_info info;
 
@@ -77,22 +68,23 @@ static int is_known(const struct allocator **table, const char *const *names)
         return 0;
     }
     get_version(&major, &minor, &release);
-    types = (minor < 21) ? 9 : 10;
-    return (major == 1) && (minor >= 18) && (minor <= 23) &&
-           (symbol->st_size == types * sizeof(*table)) &&
-           (names[types] != NULL) && (strcmp(names[types], "unknown") == 0) &&
-           (strcmp(names[ZE_DEVICE], "ze-device") == 0);
+    version = uct_peervma_version_find(major, minor);
+    return (version != NULL) &&
+           (symbol->st_size == version->unknown_type * sizeof(*table)) &&
+           (names[version->unknown_type] != NULL) &&
+           (strcmp(names[version->unknown_type], "unknown") == 0) &&
+           (strcmp(names[UCX_PERF_ZE_DEVICE], "ze-device") == 0);
 }
 
 __attribute__((constructor)) static void add_allocator(void)
 {
-    const struct allocator **table;
+    const ucx_perf_allocator_t **table;
     const char *const *names;
 
     table = dlsym(RTLD_DEFAULT, "ucx_perf_mem_type_allocators");
     names = dlsym(RTLD_DEFAULT, "ucs_memory_type_names");
     if ((table != NULL) && (names != NULL) && is_known(table, names) &&
-        (table[ZE_DEVICE] == NULL)) {
-        table[ZE_DEVICE] = &allocator;
+        (table[UCX_PERF_ZE_DEVICE] == NULL)) {
+        table[UCX_PERF_ZE_DEVICE] = &allocator;
     }
 }

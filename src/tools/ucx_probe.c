@@ -15,7 +15,6 @@
 
 #include "plugin.h"
 
-#define PLUGIN "libuct_peervma.so.0"
 #define WAIT_MS 20000
 
 typedef void (*get_version_fn_t)(unsigned *major, unsigned *minor,
@@ -31,7 +30,7 @@ static void load_plugin(struct ucx_probe *probe, int errors)
     void *plugin;
     ssize_t got;
 
-    plugin = dlopen(PLUGIN, RTLD_NOLOAD | RTLD_LAZY);
+    plugin = dlopen(PEERVMA_PLUGIN_SONAME, RTLD_NOLOAD | RTLD_LAZY);
     refusal = plugin != NULL
                   ? (refusal_fn_t)dlsym(plugin, "uct_peervma_refusal")
                   : NULL;

@@ -316,11 +316,9 @@ const uct_peervma_version_t *uct_peervma_guard_check(
     version = uct_peervma_version_find(facts->major, facts->minor);
     if (version == NULL) {
         snprintf(reason, reason_size,
-                 "this process has UCX %u.%u.%u, the plugin is for UCX %d.%d "
-                 "to %d.%d",
-                 facts->major, facts->minor, facts->release,
-                 UCT_PEERVMA_UCX_MAJOR, UCT_PEERVMA_UCX_FIRST,
-                 UCT_PEERVMA_UCX_MAJOR, UCT_PEERVMA_UCX_LAST);
+                 "this process has UCX %u.%u.%u, the plugin is for "
+                 "UCX " UCT_PEERVMA_UCX_RANGE,
+                 facts->major, facts->minor, facts->release);
         return NULL;
     }
     what = find_difference(facts, version);

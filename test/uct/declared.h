@@ -8,6 +8,7 @@
 #include "abi/component.h"
 #include "abi/iface.h"
 #include "abi/memtype_cache.h"
+#include "abi/perftest.h"
 #include "abi/versions.h"
 
 #define FIRST UCT_PEERVMA_UCX_FIRST
@@ -65,6 +66,10 @@ typedef struct {
     OPS(_layout, ep_connect_to_ep_v2, _first, _last),   \
     OPS(_layout, iface_is_reachable_v2, _first, _last), \
     OPS(_layout, ep_is_connected, _first, _last)
+
+#define PERFTEST(_member, _our_member)                                 \
+    FIELD_AS(ucx_perf_allocator, ucx_perf_allocator_t, _member, _our_member, \
+             FIRST, LAST)
 
 #define PERF(_member) FIELD(uct_perf_attr_t, _member)
 #define PERF_END(_member)                                             \
@@ -272,6 +277,15 @@ static const declared_t declared[] = {
     VALUE(ucs_memory_type_t, UCS_MEMORY_TYPE_RDMA, UCS_MEMORY_TYPE_RDMA),
     VALUE(ucs_memory_type_t, UCS_MEMORY_TYPE_ZE_DEVICE,
           UCS_MEMORY_TYPE_ZE_DEVICE),
+
+    PERFTEST(mem_type, mem_type),
+    PERFTEST(init, init),
+    PERFTEST(uct_alloc, uct_alloc),
+    PERFTEST(uct_free, uct_free),
+    PERFTEST(memcpy, copy),
+    PERFTEST(memset, set),
+    SIZE_AS(ucx_perf_allocator, sizeof(ucx_perf_allocator_t), FIRST, LAST),
+    VALUE(ucs_memory_type_t, UCS_MEMORY_TYPE_ZE_DEVICE, UCX_PERF_ZE_DEVICE),
 
     /* Of the headers that the plugin is built with, not of abi/. */
     SIZE(uct_iface_ops_t),

@@ -38,6 +38,7 @@ static const char *const whole_types[] = {"uct_component_t",
                                           "uct_md_t",
                                           "uct_iface_internal_ops_t",
                                           "uct_perf_attr_t",
+                                          "ucx_perf_allocator",
                                           "ucs_memory_info_t"};
 
 static uint64_t parse_versions(char *versions)
@@ -288,7 +289,12 @@ static void functions_take_as_many_arguments(void **state)
                      {"uct_md_ops_t", "detect_memory_type", 4},
                      {"uct_iface_internal_ops_t", "iface_estimate_perf", 2},
                      {"uct_iface_internal_ops_t", "ep_invalidate", 2},
-                     {"uct_iface_internal_ops_t", "iface_is_reachable_v2", 2}};
+                     {"uct_iface_internal_ops_t", "iface_is_reachable_v2", 2},
+                     {"ucx_perf_allocator", "init", 1},
+                     {"ucx_perf_allocator", "uct_alloc", 4},
+                     {"ucx_perf_allocator", "uct_free", 2},
+                     {"ucx_perf_allocator", "memcpy", 5},
+                     {"ucx_perf_allocator", "memset", 3}};
     unsigned minor;
     size_t i;
 

@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * What differs between the versions of UCX that the plugin knows. Everything
- * else in abi/ is the same in all of them; layouts.tsv has the details.
+ * else in abi/ is the same in all of them; layouts.tsv has the details. Without
+ * UCX's headers, for `peervma doctor` and the shim of `peervma run`.
  */
 #ifndef UCT_PEERVMA_ABI_VERSIONS_H
 #define UCT_PEERVMA_ABI_VERSIONS_H
 
 #include <stddef.h>
 
-#include <ucs/memory/memory_type.h>
-
 #define UCT_PEERVMA_UCX_MAJOR 1
 #define UCT_PEERVMA_UCX_FIRST 18 /* minor versions */
 #define UCT_PEERVMA_UCX_LAST 23
+
+/* From here on UCX loads transports of others. */
+#define UCT_PEERVMA_UCX_LOADS_PLUGINS 22
+
+/* "1.18", and "1.18 to 1.23". */
+#define UCT_PEERVMA_UCX_OLDEST \
+    UCT_PEERVMA_UCX_TEXT(UCT_PEERVMA_UCX_MAJOR, UCT_PEERVMA_UCX_FIRST)
+#define UCT_PEERVMA_UCX_RANGE                                                 \
+    UCT_PEERVMA_UCX_OLDEST " to " UCT_PEERVMA_UCX_TEXT(UCT_PEERVMA_UCX_MAJOR, \
+                                                       UCT_PEERVMA_UCX_LAST)
+#define UCT_PEERVMA_UCX_TEXT(_major, _minor) \
+    UCT_PEERVMA_UCX_TEXT_(_major, _minor)
+#define UCT_PEERVMA_UCX_TEXT_(_major, _minor) #_major "." #_minor
 
 /* The members of uct_iface_internal_ops_t, in abi/iface.h. */
 typedef enum {
@@ -36,7 +48,7 @@ typedef struct {
     uct_peervma_ops_t internal_ops;
     size_t md_attr_end; /* behind the last field of uct_md_attr_v2_t */
     /* UCS_MEMORY_TYPE_UNKNOWN, which moves with each new type. */
-    ucs_memory_type_t unknown_type;
+    int unknown_type;
     unsigned rkey_unpack_params : 1; /* component.rkey_unpack takes them */
     unsigned path_bandwidth : 1;     /* uct_perf_attr_t has it */
     unsigned access_host : 1;        /* UCP wants HOST in access_mem_types */

@@ -82,7 +82,7 @@ ipc=("UCX_TLS=tcp,self,pvma_copy,pvma_ipc" UCX_NET_DEVICES=ens3
 # bats test_tags=tcp
 @test "an owner that is killed is an error, and one line" {
     pair "${ipc[@]}" -- uct_ipc killed
-    pair_holds
+    pair_holds "$by_signal"
     grep -q '^peervma: failed: .* its owner has unmapped it, or is gone' \
         <<<"$output"
 }

@@ -209,7 +209,7 @@ nothing_is_kept() {
     if [[ $output == *"wait_ctx->cb_id == UCS_CALLBACKQ_ID_NULL"* ]]; then
         echo "# UCX's own assertion"
     else
-        pair_holds
+        pair_holds "$by_signal"
     fi
     for node in 0 1; do
         nothing_is_kept "$node"

@@ -59,13 +59,20 @@ static const peervma_setting_t component_path = {
     "mpirun's ranks find peervma's component, which sets the rest",
 };
 
-static void settings_for_launcher(peervma_settings_t *settings_p)
+static void settings_for_launcher(peervma_launcher_t launcher,
+                                  peervma_settings_t *settings_p)
 {
+    const char *obstacle = NULL;
+
+    if (launcher == PEERVMA_LAUNCHER_OPEN_MPI_4) {
+        obstacle = "Open MPI before 5.0 has no place for peervma's component";
+    } else if (OMPI_MCADIR[0] == '\0') {
+        obstacle = "built without the Open MPI component";
+    }
     memset(settings_p, 0, sizeof(*settings_p));
-    if (OMPI_MCADIR[0] == '\0') {
+    if (obstacle != NULL) {
         snprintf(settings_p->warning, sizeof(settings_p->warning),
-                 "built without the Open MPI component: run "
-                 "'mpirun ... peervma run PROGRAM' instead");
+                 "%s: run 'mpirun ... peervma run PROGRAM' instead", obstacle);
     } else if (getenv(component_path.name) == NULL) {
         settings_p->setting[settings_p->count++] = component_path;
     }
@@ -212,7 +219,12 @@ static int parse(int argc, char **argv, struct run *run)
 /* -1: go on; else the exit code. */
 static int decide(const char *command, struct run *run)
 {
-    if ((command != NULL) && peervma_is_open_mpi_launcher(command)) {
+    peervma_launcher_t launcher = PEERVMA_LAUNCHER_NONE;
+
+    if (command != NULL) {
+        launcher = peervma_launcher_of(command);
+    }
+    if (launcher != PEERVMA_LAUNCHER_NONE) {
         if (run->alloc.device != NULL) {
             fprintf(stderr,
                     "peervma run: --alloc is for the program: mpirun "
@@ -220,7 +232,7 @@ static int decide(const char *command, struct run *run)
                     run->alloc.device);
             return EXIT_USAGE;
         }
-        settings_for_launcher(&run->settings);
+        settings_for_launcher(launcher, &run->settings);
         return -1;
     }
     if ((run->alloc.device != NULL) && (run_alloc_find(&run->alloc) != 0)) {

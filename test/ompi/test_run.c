@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* `peervma run`: this program is the command when its first word is "run". */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -156,20 +158,23 @@ static void options_behind_the_command_are_its_own(void **state)
 }
 
 /*
- * Run a script called mpirun from a folder that Open MPI's tools are in, behind
- * an option or NULL.
+ * Run mpirun, a script or a link to one of another `name`, from a folder that
+ * Open MPI's tools are in, behind an option or NULL.
  */
-static void mpirun_run(child_t *child_p, int with_ompi_info, char *option)
+static void mpirun_run(child_t *child_p, const char *name, int with_ompi_info,
+                       char *option)
 {
-    char folder[PATH_MAX], path[PATH_MAX + 16];
+    char folder[PATH_MAX], path[PATH_MAX + 16], link[PATH_MAX + 16];
     char *const environment[] = {path, NULL};
 
     folder_make(folder);
     snprintf(path, sizeof(path), "PATH=%s:/bin", folder);
-    file_write(folder, "mpirun",
+    file_write(folder, name,
                "#!/bin/sh\necho \"$LD_PRELOAD,$" SETTING ",$" COMPONENT_PATH
                "\"\n",
                0755);
+    snprintf(link, sizeof(link), "%s/mpirun", folder);
+    assert_true((symlink(name, link) == 0) || (errno == EEXIST));
     if (with_ompi_info) {
         file_write(folder, "ompi_info", "#!/bin/sh\n", 0755);
     }
@@ -183,7 +188,7 @@ static void open_mpi_s_mpirun_is_told_of_the_component_alone(void **state)
     child_t child;
 
     (void)state;
-    mpirun_run(&child, 1, NULL);
+    mpirun_run(&child, "mpirun", 1, NULL);
     assert_int_equal(child.exit_code, 0);
     if (OMPI_MCADIR[0] == '\0') {
         assert_string_equal(child.out, ",,\n");
@@ -195,12 +200,28 @@ static void open_mpi_s_mpirun_is_told_of_the_component_alone(void **state)
     assert_non_null(strstr(child.err, COMPONENT_PATH));
 }
 
+/* Debian 12's and earlier: mpirun is mpirun.openmpi, and that is orterun. */
+static void open_mpi_4_s_mpirun_gets_nothing_but_a_line_about_it(void **state)
+{
+    child_t child;
+
+    (void)state;
+    mpirun_run(&child, "orterun", 1, NULL);
+    assert_int_equal(child.exit_code, 0);
+    assert_string_equal(child.out, ",,\n");
+    assert_non_null(strstr(child.err, "Open MPI before 5.0"));
+    assert_non_null(strstr(child.err, "mpirun ... peervma run PROGRAM"));
+    assert_int_equal(occurrences(child.err, "\n"), 1);
+    mpirun_run(&child, "orterun", 1, "--alloc=device");
+    assert_int_equal(child.exit_code, 2);
+}
+
 static void another_mpirun_is_a_command_like_any_other(void **state)
 {
     child_t child;
 
     (void)state;
-    mpirun_run(&child, 0, NULL);
+    mpirun_run(&child, "mpirun", 0, NULL);
     assert_int_equal(child.exit_code, 0);
     assert_string_equal(child.out, SHIM ",any,\n");
 }
@@ -210,7 +231,7 @@ static void placing_allocations_is_for_the_program_not_for_mpirun(void **state)
     child_t child;
 
     (void)state;
-    mpirun_run(&child, 1, "--alloc=device");
+    mpirun_run(&child, "mpirun", 1, "--alloc=device");
     assert_int_equal(child.exit_code, 2);
     assert_string_equal(child.out, "");
     assert_non_null(
@@ -228,6 +249,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wrong_usage_is_told),
         cmocka_unit_test(options_behind_the_command_are_its_own),
         cmocka_unit_test(open_mpi_s_mpirun_is_told_of_the_component_alone),
+        cmocka_unit_test(open_mpi_4_s_mpirun_gets_nothing_but_a_line_about_it),
         cmocka_unit_test(another_mpirun_is_a_command_like_any_other),
         cmocka_unit_test(wrong_ways_to_place_allocations_are_told_in_a_line),
         cmocka_unit_test(placing_allocations_is_for_the_program_not_for_mpirun),

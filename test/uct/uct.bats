@@ -180,6 +180,45 @@ lines() { grep -c "$1" <<<"$2" || true; }
     done
 }
 
+# With the CPU as quick as here, UCX has it copy what is not a rendezvous: these
+# bytes of uct_drivers, each once when it is sent and once when it has come.
+short_bytes=$((8 * (8 + 4096)))
+
+@test "accelerators of two drivers in one process, each zero-copy if it can" {
+    local -a settings=("${rdma[@]}" UCX_PEERVMA_COPY_BW_TO_DEVICE=10GBps
+        UCX_PEERVMA_COPY_BW_FROM_DEVICE=10GBps)
+    local node text both both_server both_status
+    for node in 0 1; do
+        on "$node" modprobe vgem
+        on "$node" udevadm settle
+    done
+    pair "${settings[@]}" -- uct_drivers
+    both=$output both_server=$server both_status="$status $server_status"
+    # Of the two, the NIC of node 0 refuses what is of vgem.
+    pair "${settings[@]}" "$refuse" REFUSE_NODE=node0 \
+        REFUSE_BYTES=$((3 << 20)) -- uct_drivers
+    for node in 0 1; do
+        on "$node" modprobe -r vgem
+    done
+    pair_holds
+    [ "$(lines '^# memory of softaccel is ze-device$' "$output")" -eq 1 ]
+    [ "$(lines '^# memory of vgem is rdma$' "$output")" -eq 1 ]
+    [ "$(stat regions_staged "$output")" -eq 1 ]
+    [ "$(stat dmabuf_exports "$output")" -eq 1 ]
+    # And two large messages each way.
+    [ "$(stat cpu_copied_bytes "$output")" -eq $((short_bytes + 4 * 1048576)) ]
+    [ "$(lines '^peervma: .*not zero-copy: ' "$output")" -eq 1 ]
+    [ "$both_status" = "0 0" ]
+    tap_holds <<<"$both"
+    for text in "$both" "$both_server"; do
+        [ "$(lines '^# memory of [a-z]* is ze-device$' "$text")" -eq 2 ]
+        [ "$(stat regions_tried "$text")" -eq 2 ]
+        [ "$(stat regions_staged "$text")" -eq 0 ]
+        [ "$(stat dmabuf_exports "$text")" -eq 2 ]
+        [ "$(stat cpu_copied_bytes "$text")" -eq "$short_bytes" ]
+    done
+}
+
 @test "a NIC that refuses after the trial ends no process" {
     pair "${rdma[@]}" "$refuse" REFUSE_NODE=node0 REFUSE_AFTER=1 \
         -- uct_beyond inside

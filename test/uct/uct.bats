@@ -106,6 +106,9 @@ tcp=("UCX_TLS=tcp,self,pvma_copy" UCX_NET_DEVICES=ens3)
 
 refuse=LD_PRELOAD=$programs/libuct_refuse.so
 
+# What uct_refusal sends one way.
+refusal_bytes=$((3 * (8 + 4096 + 65536 + 1048576)))
+
 # lines PATTERN TEXT: how many.
 lines() { grep -c "$1" <<<"$2" || true; }
 
@@ -117,8 +120,7 @@ lines() { grep -c "$1" <<<"$2" || true; }
     [ "$(stat dmabuf_refused "$output")" -eq 1 ]
     [ "$(stat dmabuf_exports "$output")" -eq 1 ]
     # The messages of all rounds before it was mapped anew, and no byte more.
-    [ "$(stat cpu_copied_bytes "$output")" -eq \
-        $((3 * (8 + 4096 + 65536 + 1048576))) ]
+    [ "$(stat cpu_copied_bytes "$output")" -eq "$refusal_bytes" ]
     [ "$(lines '^peervma: .*not zero-copy: .*' "$output")" -eq 1 ]
 }
 
@@ -458,6 +460,52 @@ every_way() {
 
 @test "the same, rendezvous by fragments that are put" {
     every_way "fragmented" UCX_RNDV_SCHEME=put_ppln
+}
+
+# UCX finds out by a completion's service level whether a datagram came by IPv4,
+# which only mlx5's NICs tell so: of Soft-RoCE it would drop all.
+ud=("UCX_TLS=ud_verbs,self,pvma_copy" UCX_NET_DEVICES=rxe0:1 UCX_IB_GID_INDEX=1
+    UCX_UD_VERBS_ETH_DGID_CHECK=n
+    "UCX_MEMTYPE_REG_WHOLE_ALLOC_TYPES=cuda,ze-device")
+
+# read_by_nic: bytes that node 0's NIC read in device memory up to now.
+read_by_nic() {
+    on 0 cat /sys/class/infiniband/rxe0/ports/1/hw_counters/dmabuf_read_bytes
+}
+
+@test "datagrams alone: the sender's NIC reads device memory, if UCX has it so" {
+    local text before
+    before=$(read_by_nic)
+    pair "${ud[@]}" UCX_ZCOPY_THRESH=0 UCX_PROTO_INFO=y -- uct_refusal
+    pair_holds
+    grep -q 'multi-frag eager zero-copy copy-out .*ud_verbs' <<<"$output"
+    [ $(($(read_by_nic) - before)) -ge "$refusal_bytes" ]
+    # UD reads and writes no memory of the other side: what comes is copied.
+    for text in "$output" "$server"; do
+        [ "$(stat dmabuf_exports "$text")" -eq 1 ]
+        [ "$(stat get_short_bytes "$text")" -eq 0 ]
+        [ "$(stat cpu_copied_bytes "$text")" -eq "$refusal_bytes" ]
+    done
+}
+
+@test "datagrams alone: where the CPU is quicker it copies on both sides" {
+    local text
+    pair "${ud[@]}" UCX_PEERVMA_COPY_BW_TO_DEVICE=10GBps \
+        UCX_PEERVMA_COPY_BW_FROM_DEVICE=10GBps -- uct_refusal
+    pair_holds
+    for text in "$output" "$server"; do
+        [ "$(stat dmabuf_exports "$text")" -eq 0 ]
+        [ "$(stat cpu_copied_bytes "$text")" -eq $((2 * refusal_bytes)) ]
+        [ "$(lines '^peervma: .*not zero-copy: UCX asked for no dma-buf' \
+            "$text")" -eq 1 ]
+    done
+}
+
+@test "tag, stream, AM, RMA, atomics, threads by datagrams alone" {
+    pair "${ud[@]}" UCX_ZCOPY_THRESH=0 LARGEST=4099 -- uct_matrix
+    pair_holds
+    [ "$(stat dmabuf_exports "$output")" -gt 0 ]
+    [ "$(stat regions_staged "$output")" -eq 0 ]
 }
 
 @test "device memory in a program that asks UCX for wakeups" {

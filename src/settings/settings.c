@@ -41,7 +41,7 @@ static const rule_t rules[] = {
       "UCX's own hooks tell the plugin of mmap and munmap, Open MPI's don't"},
      ALWAYS},
     {{UCX_TLS, "^ud_verbs,ud_verbs:aux",
-      "connecting over Soft-RoCE's unreliable datagrams times out"},
+      "UCX drops Soft-RoCE's unreliable datagrams"},
      WITH_SOFT_ROCE},
     {{UCX_NET_DEVICES, "",
       "connect by the Ethernet device that Soft-RoCE is on, and no other"},

@@ -211,7 +211,7 @@ void peer_start(peer_t *peer)
     };
 
     peer->sleeps = getenv("SLEEPS") != NULL;
-    if (peer->sleeps || (getenv("WAKEUP") != NULL)) {
+    if (peer->sleeps) {
         params.features |= UCP_FEATURE_WAKEUP;
     }
     load_plugin(peer);
@@ -234,6 +234,17 @@ void peer_finish(peer_t *peer)
     close(peer->socket);
 }
 
+void peer_sleep(peer_t *peer)
+{
+    struct pollfd poll_fd = {.events = POLLIN};
+
+    must(ucp_worker_get_efd(peer->worker, &poll_fd.fd), "wakeup");
+    if ((ucp_worker_arm(peer->worker) == UCS_OK) &&
+        (ucp_worker_progress(peer->worker) == 0)) {
+        poll(&poll_fd, 1, -1);
+    }
+}
+
 ucs_status_t peer_wait(peer_t *peer, void *request)
 {
     ucs_status_t status;
@@ -243,7 +254,7 @@ ucs_status_t peer_wait(peer_t *peer, void *request)
     }
     do {
         if ((ucp_worker_progress(peer->worker) == 0) && peer->sleeps) {
-            ucp_worker_wait(peer->worker);
+            peer_sleep(peer);
         }
         status = ucp_request_check_status(request);
     } while (status == UCS_INPROGRESS);

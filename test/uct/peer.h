@@ -34,8 +34,7 @@ void peer_connect(peer_t *peer, int argc, char **argv);
 
 /*
  * Load the plugin, start UCP, and connect the endpoints. With SLEEPS in the
- * environment the worker sleeps until there is something to do; WAKEUP only has
- * UCX prepare for that.
+ * environment the worker sleeps until there is something to do.
  */
 void peer_start(peer_t *peer);
 
@@ -63,6 +62,12 @@ ucp_mem_h peer_expose(peer_t *peer, void *bytes, size_t size,
                       const void *address);
 /* The key is the caller's. */
 ucp_rkey_h peer_reach(peer_t *peer, uint64_t *address_p);
+
+/*
+ * As ucp_worker_wait(), but looks again once the worker is armed: NICs tell at
+ * once of what has come before and nobody has seen, Soft-RoCE never.
+ */
+void peer_sleep(peer_t *peer);
 
 /* The result of a nonblocking call. */
 ucs_status_t peer_wait(peer_t *peer, void *request);

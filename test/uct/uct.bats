@@ -462,6 +462,11 @@ every_way() {
     every_way "fragmented" UCX_RNDV_SCHEME=put_ppln
 }
 
+@test "the same by workers that sleep, rendezvous by get" {
+    every_way "zero-copy read from remote" UCX_RNDV_THRESH=2k LARGEST=4099 \
+        SLEEPS=y
+}
+
 # UCX finds out by a completion's service level whether a datagram came by IPv4,
 # which only mlx5's NICs tell so: of Soft-RoCE it would drop all.
 ud=("UCX_TLS=ud_verbs,self,pvma_copy" UCX_NET_DEVICES=rxe0:1 UCX_IB_GID_INDEX=1
@@ -506,13 +511,6 @@ read_by_nic() {
     pair_holds
     [ "$(stat dmabuf_exports "$output")" -gt 0 ]
     [ "$(stat regions_staged "$output")" -eq 0 ]
-}
-
-@test "device memory in a program that asks UCX for wakeups" {
-    # It does not sleep: Soft-RoCE's reads of host memory wake nobody.
-    pair "${rdma[@]}" WAKEUP=y -- uct_zerocopy
-    pair_holds
-    [ "$(stat cpu_copied_bytes "$output")" -eq 0 ]
 }
 
 # bats test_tags=tcp

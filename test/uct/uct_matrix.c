@@ -110,7 +110,7 @@ static int am_server(job_t *job)
     while (am_data == NULL) {
         if ((ucp_worker_progress(job->peer->worker) == 0) &&
             job->peer->sleeps) {
-            ucp_worker_wait(job->peer->worker);
+            peer_sleep(job->peer);
         }
     }
     data = am_data;

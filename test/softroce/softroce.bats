@@ -93,6 +93,10 @@ take_device() {
         skip "a round takes less than the NIC's shortest timeout"
 }
 
+@test "a queue pair's error is told once" {
+    tap_on 0 softroce_error_event
+}
+
 @test "an unbound accelerator: errors, no access, no leak, and a new start" {
     tap_on 0 softroce_revoke
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "accelerators.h"
+#include "pci.h"
 
 /* Of names: above that of Ethernet devices, below that of RDMA devices. */
 #define NAME_PRIORITY 15
@@ -21,13 +22,10 @@ typedef struct {
 static void keep_name(const struct accelerator *accelerator, void *arg)
 {
     const char *name = strrchr(accelerator->node, '/') + 1;
-    const peervma_pci_t *pci = &accelerator->pci;
     search_t *search = arg;
 
-    if (pci->valid && (pci->domain == search->pci->domain) &&
-        (pci->bus == search->pci->bus) &&
-        (pci->device == search->pci->device) &&
-        (pci->function == search->pci->function) &&
+    if (accelerator->pci.valid &&
+        peervma_pci_is_same(&accelerator->pci, search->pci) &&
         (strlen(name) < search->size)) {
         strcpy(search->name, name);
         search->found = 1;

@@ -13,14 +13,14 @@
 
 #define BAR "/sys/bus/pci/devices/0000:00:05.0/resource2"
 
-const char *const buffer_kind_names[6] = {"host", "device", "readonly",
-                                          "bar",  "orphan", "fake"};
+const char *const buffer_kind_names[7] = {"host",   "device", "readonly", "bar",
+                                          "orphan", "fake",   "held"};
 
 buffer_kind_t buffer_kind_of(const char *name)
 {
     int kind;
 
-    for (kind = 0; kind < 6; ++kind) {
+    for (kind = 0; kind < 7; ++kind) {
         if (strcmp(name, buffer_kind_names[kind]) == 0) {
             return (buffer_kind_t)kind;
         }
@@ -90,7 +90,7 @@ static char *map_orphan(size_t size)
 
 /* A mapping of a file of such a name that is no more is listed as that of a
  * dma-buf. */
-static char *map_fake(size_t size)
+static char *map_fake(size_t size, int *fd_p)
 {
     char path[64];
     char *bytes;
@@ -104,10 +104,10 @@ static char *map_fake(size_t size)
     unlink(path);
     must((ftruncate(fd, (off_t)size) == 0) ? 0 : -errno, "ftruncate");
     bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    close(fd);
     if (bytes == MAP_FAILED) {
         peer_die("mmap failed");
     }
+    *fd_p = fd;
     return bytes;
 }
 
@@ -136,8 +136,11 @@ void buffer_create(buffer_t *buffer, buffer_kind_t kind, size_t size)
         buffer->bytes = map_bar(size);
     } else if (kind == BUFFER_ORPHAN) {
         buffer->bytes = map_orphan(size);
-    } else if (kind == BUFFER_FAKE) {
-        buffer->bytes = map_fake(size);
+    } else if (kind >= BUFFER_FAKE) {
+        buffer->bytes = map_fake(size, &buffer->device.fd);
+        if (kind == BUFFER_FAKE) {
+            close(buffer->device.fd);
+        }
     } else {
         buffer->bytes = mmap(NULL, size, PROT_READ | PROT_WRITE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -153,6 +156,9 @@ void buffer_destroy(buffer_t *buffer)
         must(softaccel_buffer_destroy(&buffer->device), "device memory");
     } else {
         munmap(buffer->bytes, buffer->size);
+        if (buffer->kind == BUFFER_HELD) {
+            close(buffer->device.fd);
+        }
     }
 }
 

@@ -17,7 +17,8 @@ typedef enum {
     BUFFER_READONLY, /* of the accelerator, mapped read-only */
     BUFFER_BAR,      /* the accelerator's BAR, where it has no driver */
     BUFFER_ORPHAN,   /* of the accelerator, whose node is open no more */
-    BUFFER_FAKE      /* main memory that looks like a dma-buf's */
+    BUFFER_FAKE,     /* main memory that looks like a dma-buf's */
+    BUFFER_HELD      /* the same, whose descriptor is open: it is exported */
 } buffer_kind_t;
 
 typedef struct buffer {
@@ -27,7 +28,7 @@ typedef struct buffer {
     softaccel_buffer_t device;
 } buffer_t;
 
-extern const char *const buffer_kind_names[6];
+extern const char *const buffer_kind_names[7];
 
 /* Ends the test if there is no such kind. */
 buffer_kind_t buffer_kind_of(const char *name);

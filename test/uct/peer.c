@@ -173,7 +173,17 @@ static void load_plugin(const peer_t *peer)
     }
 }
 
-static void connect_endpoint(peer_t *peer)
+void peer_create_worker(peer_t *peer)
+{
+    const ucp_worker_params_t params = {
+        .field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE,
+        .thread_mode = peer->thread_mode,
+    };
+
+    must(ucp_worker_create(peer->context, &params, &peer->worker), "worker");
+}
+
+void peer_create_endpoint(peer_t *peer)
 {
     ucp_ep_params_t params = {
         .field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS |
@@ -201,13 +211,11 @@ static void connect_endpoint(peer_t *peer)
 void peer_start(peer_t *peer)
 {
     ucp_params_t params = {
-        .field_mask = UCP_PARAM_FIELD_FEATURES,
+        .field_mask =
+            UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_MT_WORKERS_SHARED,
         .features = (peer->features != 0) ? peer->features
                                           : (UCP_FEATURE_TAG | UCP_FEATURE_RMA),
-    };
-    const ucp_worker_params_t worker_params = {
-        .field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE,
-        .thread_mode = peer->thread_mode,
+        .mt_workers_shared = (peer->thread_mode == UCS_THREAD_MODE_MULTI),
     };
 
     peer->sleeps = getenv("SLEEPS") != NULL;
@@ -216,12 +224,11 @@ void peer_start(peer_t *peer)
     }
     load_plugin(peer);
     must(ucp_init(&params, NULL, &peer->context), "ucp_init");
-    must(ucp_worker_create(peer->context, &worker_params, &peer->worker),
-         "worker");
-    connect_endpoint(peer);
+    peer_create_worker(peer);
+    peer_create_endpoint(peer);
 }
 
-void peer_finish(peer_t *peer)
+void peer_destroy_worker(peer_t *peer)
 {
     const ucp_request_param_t params = {.op_attr_mask = 0};
 
@@ -230,6 +237,11 @@ void peer_finish(peer_t *peer)
     peer_wait(peer, ucp_ep_close_nbx(peer->ep, &params));
     peer_swap(peer, 0);
     ucp_worker_destroy(peer->worker);
+}
+
+void peer_finish(peer_t *peer)
+{
+    peer_destroy_worker(peer);
     ucp_cleanup(peer->context);
     close(peer->socket);
 }

@@ -40,6 +40,15 @@ void peer_start(peer_t *peer);
 
 void peer_finish(peer_t *peer);
 
+/*
+ * One worker more, for a copy of what is started, where the thread mode is that
+ * of many threads: any thread may make it. Its endpoint, and its end with that
+ * of its endpoint, are made by both processes.
+ */
+void peer_create_worker(peer_t *peer);
+void peer_create_endpoint(peer_t *peer);
+void peer_destroy_worker(peer_t *peer);
+
 /* By the socket. */
 void peer_write(peer_t *peer, const void *data, size_t length);
 void peer_read(peer_t *peer, void *data, size_t length);

@@ -2,15 +2,17 @@
 /*
  * Every way in which UCP moves bytes from a client to a server: tagged
  * messages, streams, active messages, puts, gets and atomics, between host
- * memory and that of the kind DEVICE ("device", or "fake" for main memory that
- * looks like a dma-buf's), in all sizes and at odd offsets; then tagged
- * messages of several threads at once. SLEEPS=y: the workers sleep until there
- * is something to do. The client prints TAP for both.
+ * memory and that of the kind DEVICE ("device", or "fake" or "held" for main
+ * memory that looks like a dma-buf's), in all sizes and at odd offsets; then
+ * tagged messages of several threads at once, by one worker and by one each.
+ * SLEEPS=y: the workers sleep until there is something to do. The client prints
+ * TAP for both.
  */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "buffer.h"
 #include "peer.h"
@@ -248,14 +250,31 @@ static int run_atomics(peer_t *peer, buffer_t *buffer)
     return ok;
 }
 
+static pthread_barrier_t together;
+
 typedef struct {
     peer_t *peer;
     buffer_t buffer;
     unsigned number;
+    int moves; /* its buffer, before each message */
     int ok;
+    peer_t own;
 } thread_t;
 
-/* Its messages have a tag of their own. The threads progress for each other. */
+/* Elsewhere, where nothing was. */
+static void move(buffer_t *buffer)
+{
+    char *address =
+        mmap(NULL, buffer->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (address == MAP_FAILED) {
+        peer_die("out of memory");
+    }
+    buffer_move(buffer, address);
+}
+
+/* Its messages have a tag of their own. Threads of one worker progress for each
+ * other. */
 static void *run_thread(void *arg)
 {
     thread_t *thread = arg;
@@ -266,8 +285,12 @@ static void *run_thread(void *arg)
     size_t length;
 
     thread->ok = 1;
+    pthread_barrier_wait(&together);
     for (round = 0; round < THREAD_ROUNDS; ++round) {
         length = lengths[(round + thread->number) % length_count];
+        if (thread->moves) {
+            move(&thread->buffer);
+        }
         if (peer->is_client == (int)(round % 2)) {
             buffer_fill(&thread->buffer, 3, length, round + 1);
             request = ucp_tag_send_nbx(peer->ep, thread->buffer.bytes + 3,
@@ -283,24 +306,64 @@ static void *run_thread(void *arg)
     return NULL;
 }
 
-static int run_threads(peer_t *peer, thread_t *threads)
+static int run_all(thread_t *threads, void *(*run)(void *arg))
 {
     pthread_t ids[THREADS];
     unsigned i;
     int ok = 1;
 
-    /* One would sleep while another has progressed what it waits for. */
-    peer->sleeps = 0;
+    pthread_barrier_init(&together, NULL, THREADS);
     for (i = 0; i < THREADS; ++i) {
-        threads[i].peer = peer;
         threads[i].number = i;
-        if (pthread_create(&ids[i], NULL, run_thread, &threads[i]) != 0) {
+        if (pthread_create(&ids[i], NULL, run, &threads[i]) != 0) {
             peer_die("no thread");
         }
     }
     for (i = 0; i < THREADS; ++i) {
         pthread_join(ids[i], NULL);
         ok &= threads[i].ok;
+    }
+    pthread_barrier_destroy(&together);
+    return ok;
+}
+
+static int run_threads(peer_t *peer, thread_t *threads)
+{
+    unsigned i;
+
+    /* One would sleep while another has progressed what it waits for. */
+    peer->sleeps = 0;
+    for (i = 0; i < THREADS; ++i) {
+        threads[i].peer = peer;
+        threads[i].moves = 0;
+    }
+    return run_all(threads, run_thread);
+}
+
+static void *create_worker(void *arg)
+{
+    pthread_barrier_wait(&together);
+    peer_create_worker(&((thread_t *)arg)->own);
+    return NULL;
+}
+
+static int run_workers(peer_t *peer, thread_t *threads)
+{
+    unsigned i;
+    int ok;
+
+    for (i = 0; i < THREADS; ++i) {
+        threads[i].own = *peer;
+        threads[i].peer = &threads[i].own;
+        threads[i].moves = 1;
+    }
+    run_all(threads, create_worker);
+    for (i = 0; i < THREADS; ++i) {
+        peer_create_endpoint(&threads[i].own);
+    }
+    ok = run_all(threads, run_thread);
+    for (i = 0; i < THREADS; ++i) {
+        peer_destroy_worker(&threads[i].own);
     }
     return ok;
 }
@@ -369,7 +432,7 @@ int main(int argc, char **argv)
     }
     set_up(&peer);
     if (peer.is_client) {
-        printf("1..%zu\n", 4 * (WAY_COUNT + 1) + 2);
+        printf("1..%zu\n", 4 * (WAY_COUNT + 1) + 4);
     }
     for (from = 0; from < 2; ++from) {
         for (to = 0; to < 2; ++to) {
@@ -380,6 +443,8 @@ int main(int argc, char **argv)
     for (kind = 0; kind < 2; ++kind) {
         report(&peer, run_threads(&peer, threads[kind]),
                "messages of four threads at once", kinds[kind], kinds[kind]);
+        report(&peer, run_workers(&peer, threads[kind]),
+               "messages of four workers at once", kinds[kind], kinds[kind]);
     }
     peer_finish(&peer);
     return 0;

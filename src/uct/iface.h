@@ -21,6 +21,9 @@ typedef struct {
     uct_peervma_sync_t sync;
 } uct_peervma_iface_t;
 
+/* Once, before any is opened: threads may open some at once. */
+void uct_peervma_iface_init(void);
+
 ucs_status_t uct_peervma_iface_open(uct_md_h md, uct_worker_h worker,
                                     const uct_iface_params_t *params,
                                     const uct_iface_config_t *config,

@@ -133,6 +133,12 @@ static const uct_iface_ops_t iface_ops = {
     .iface_get_address = iface_get_address,
     .iface_is_reachable = uct_base_iface_is_reachable};
 
+void uct_peervma_ipc_iface_init(void)
+{
+    uct_peervma_ops_fill(&internal_ops, iface_estimate_perf,
+                         iface_is_reachable);
+}
+
 ucs_status_t uct_peervma_ipc_iface_open(uct_md_h md, uct_worker_h worker,
                                         const uct_iface_params_t *params,
                                         const uct_iface_config_t *config,
@@ -146,8 +152,6 @@ ucs_status_t uct_peervma_ipc_iface_open(uct_md_h md, uct_worker_h worker,
         return UCS_ERR_NO_MEMORY;
     }
 
-    uct_peervma_ops_fill(&internal_ops, iface_estimate_perf,
-                         iface_is_reachable);
     status = UCS_CLASS_INIT(uct_base_iface_t, &iface->super, &iface_ops,
                             &internal_ops, md, worker, params, config);
     if (status != UCS_OK) {

@@ -18,6 +18,9 @@ typedef struct {
     ucs_status_t failed;                 /* since its last flush */
 } uct_peervma_ipc_iface_t;
 
+/* Once, before any is opened: threads may open some at once. */
+void uct_peervma_ipc_iface_init(void);
+
 ucs_status_t uct_peervma_ipc_iface_open(uct_md_h md, uct_worker_h worker,
                                         const uct_iface_params_t *params,
                                         const uct_iface_config_t *config,

@@ -262,6 +262,7 @@ void uct_peervma_ipc_register(void)
     } else {
         component.rkey_unpack.v1_18 = rkey_unpack_v1_18;
     }
+    uct_peervma_ipc_iface_init();
     uct_component_register(&component);
     uct_tl_register(&component, &tl);
 }

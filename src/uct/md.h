@@ -19,7 +19,7 @@ typedef struct {
     int promises;           /* dma-bufs of the device type */
     int export_error;       /* exports cannot be counted on; < 0 */
     unsigned export_reason; /* then: why */
-    int has_iface;          /* UCX opened one, sooner or later */
+    _Atomic int has_iface;  /* UCX opened one, sooner or later */
 } uct_peervma_md_t;
 
 typedef struct {

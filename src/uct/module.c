@@ -129,6 +129,7 @@ __attribute__((constructor)) static void module_init(void)
     } else {
         component.rkey_unpack.v1_18 = rkey_unpack_v1_18;
     }
+    uct_peervma_iface_init();
     uct_component_register(&component);
     uct_tl_register(&component, &copy_tl);
     uct_peervma_ipc_register();

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # PEERVMA_SANITIZER: --enable-sanitizer=LIST builds with the compiler's
 # sanitizers, for `make check-sanitizers`. NO_SANITIZER undoes it for what
-# programs without them load.
+# programs without them load; SANITIZER is the list.
 AC_DEFUN([PEERVMA_SANITIZER], [
     AC_REQUIRE([PEERVMA_WARNINGS])
     AC_ARG_ENABLE([sanitizer],
@@ -23,6 +23,9 @@ AC_DEFUN([PEERVMA_SANITIZER], [
             [AC_MSG_ERROR([$CC does not link with -fsanitize=$enable_sanitizer])])
         CFLAGS=$peervma_save_CFLAGS
         PEERVMA_CFLAGS="$PEERVMA_CFLAGS $peervma_flags"
-        NO_SANITIZER=-fno-sanitize=all])
+        NO_SANITIZER=-fno-sanitize=all
+        SANITIZER=$enable_sanitizer])
     AC_SUBST([NO_SANITIZER])
+    AC_SUBST([SANITIZER])
+    AM_CONDITIONAL([HAVE_SANITIZER], [test "$enable_sanitizer" != no])
 ])

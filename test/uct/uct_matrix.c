@@ -340,10 +340,19 @@ static int run_threads(peer_t *peer, thread_t *threads)
     return run_all(threads, run_thread);
 }
 
+/* WORKERS in the environment: how many are made, of which the last stays. */
 static void *create_worker(void *arg)
 {
+    const char *workers = getenv("WORKERS");
+    unsigned count = (workers != NULL) ? (unsigned)atoi(workers) : 1;
+    peer_t *own = &((thread_t *)arg)->own;
+
     pthread_barrier_wait(&together);
-    peer_create_worker(&((thread_t *)arg)->own);
+    for (; count > 1; --count) {
+        peer_create_worker(own);
+        ucp_worker_destroy(own->worker);
+    }
+    peer_create_worker(own);
     return NULL;
 }
 

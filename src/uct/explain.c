@@ -203,19 +203,22 @@ void uct_peervma_explain_ipc_failed(uint64_t address, uint64_t length,
 
 void uct_peervma_explain_alone(void)
 {
+    if (atomic_load(&said) & (UINT64_C(1) << ONCE_LACKING)) {
+        return; /* said with names */
+    }
     say_once(ONCE_ALONE,
              "no process that UCX connected to from %s has the plugin: device "
              "memory there is taken for host memory",
              host_name());
 }
 
-void uct_peervma_explain_lacking(const char *nodes, unsigned count)
+void uct_peervma_explain_lacking(const char *nodes)
 {
     say_once(ONCE_LACKING,
-             "no plugin in the processes of this job on %u node%s, %s: device "
-             "memory there is taken for host memory, and may end the job "
-             "(why: peervma doctor, there)",
-             count, (count == 1) ? "" : "s", nodes);
+             "no plugin in processes of this job on %s: device memory there is "
+             "taken for host memory, and may end the job (why: peervma doctor, "
+             "there)",
+             nodes);
 }
 
 void uct_peervma_explain_staged(const void *address, size_t length)

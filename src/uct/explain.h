@@ -50,8 +50,8 @@ void uct_peervma_explain_ipc_failed(uint64_t address, uint64_t length,
 /* dma-bufs were exported, and UCX told of no peer that has the plugin. */
 void uct_peervma_explain_alone(void);
 
-/* The job's processes on `count` nodes, some of them named, have no plugin. */
-void uct_peervma_explain_lacking(const char *nodes, unsigned count);
+/* Processes of the job on these nodes have no plugin. */
+void uct_peervma_explain_lacking(const char *nodes);
 
 /* Much was copied by the CPU and UCX never asked for a dma-buf. */
 void uct_peervma_explain_staged(const void *address, size_t length);

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,10 +22,12 @@
 /* The sonames of Open MPI 4 and 5, and of PMIx 4 and 5. */
 #define OPEN_MPI "libmpi.so.40"
 #define PMIX "libpmix.so.2"
-/* For that long PMIx waits for a process that has not left word. */
-#define ANSWER_S 3
-/* PMIx itself answers within its time; should it not, go on without. */
-#define GIVE_UP_S (2 * ANSWER_S)
+/* As mpi.h has it. */
+#define MPI_MAX_LIBRARY_VERSION_STRING 256
+/* PMIx answers at once what it has in this process. If its thread is gone, as
+ * in a child after fork(), it never does. */
+#define GIVE_UP_S 2
+#define NODE_MAX 256
 
 /* What is used of the PMIx of this process. */
 static struct {
@@ -36,49 +39,146 @@ static struct {
     pmix_status_t (*get_nb)(const pmix_proc_t *proc, const char key[],
                             const pmix_info_t info[], size_t count,
                             pmix_value_cbfunc_t done, void *arg);
-    pmix_status_t (*resolve_nodes)(const char *nspace, char **nodes_p);
-    pmix_status_t (*resolve_peers)(const char *node, const char *nspace,
-                                   pmix_proc_t **procs_p, size_t *count_p);
 } pmix;
 
-static pmix_proc_t self;
-static atomic_int seen, published, checked, answered;
-
-/* A node and its first process. */
+/* Whoever asks and PMIx share it: it lives until both are done. */
 typedef struct {
-    struct survey *survey;
-    const char *node;
-    pmix_proc_t first;
-    int has;
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+    int users;
+    int found;
+    uint32_t number;
+    char text[NODE_MAX];
 } question_t;
 
-/* Lives until the last answer is there, whoever still waits for it. */
-typedef struct survey {
-    pthread_mutex_t lock;
-    pthread_cond_t all_answered;
-    char *nodes;
-    unsigned count;
-    unsigned users; /* questions that are open, and who asks */
-    question_t question[];
-} survey_t;
+static struct {
+    pthread_mutex_t lock; /* over a check; PMIx's thread never takes it */
+    pmix_proc_t self;
+    char address_key[64]; /* under which MPI leaves the addresses for UCX */
+    uint32_t size;        /* of the job */
+    char *is_known;       /* of each rank, whether it has the plugin */
+    unsigned checks;
+} job = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static atomic_int seen, asks;
+
+static void question_put(question_t *question)
+{
+    int users;
+
+    pthread_mutex_lock(&question->lock);
+    users = --question->users;
+    pthread_cond_signal(&question->answered);
+    pthread_mutex_unlock(&question->lock);
+    if (users == 0) {
+        pthread_mutex_destroy(&question->lock);
+        pthread_cond_destroy(&question->answered);
+        free(question);
+    }
+}
+
+/* In PMIx's thread. */
+static void answer(pmix_status_t status, pmix_value_t *value, void *arg)
+{
+    question_t *question = arg;
+
+    question->found = (status == PMIX_SUCCESS) && (value != NULL);
+    if (question->found) {
+        switch (value->type) {
+        case PMIX_STRING:
+            snprintf(question->text, sizeof(question->text), "%s",
+                     value->data.string);
+            break;
+        case PMIX_UINT16:
+            question->number = value->data.uint16;
+            break;
+        case PMIX_UINT32:
+            question->number = value->data.uint32;
+            break;
+        default:
+            break;
+        }
+    }
+    question_put(question);
+}
+
+static void wait_for_answer(question_t *question)
+{
+    struct timespec end;
+
+    clock_gettime(CLOCK_REALTIME, &end);
+    end.tv_sec += GIVE_UP_S;
+    pthread_mutex_lock(&question->lock);
+    while ((question->users > 1) &&
+           (pthread_cond_timedwait(&question->answered, &question->lock,
+                                   &end) == 0)) {
+    }
+    pthread_mutex_unlock(&question->lock);
+}
+
+/*
+ * What this process has of a rank's, and nothing else: to ask a server while
+ * MPI does can leave MPI without its answer (PRRTE 3.0). Nothing found, or PMIx
+ * does not answer: 0.
+ */
+static int get(pmix_rank_t rank, const char *key, uint32_t *number_p,
+               char text[NODE_MAX])
+{
+    pmix_info_t here = {.key = PMIX_OPTIONAL,
+                        .value = {.type = PMIX_BOOL, .data = {.flag = true}}};
+    question_t *question = calloc(1, sizeof(*question));
+    pmix_proc_t proc = job.self;
+    int found;
+
+    if (question == NULL) {
+        return 0;
+    }
+    pthread_mutex_init(&question->lock, NULL);
+    pthread_cond_init(&question->answered, NULL);
+    question->users = 2;
+    proc.rank = rank;
+    if (pmix.get_nb(&proc, key, &here, 1, answer, question) != PMIX_SUCCESS) {
+        question_put(question);
+    }
+    wait_for_answer(question);
+    pthread_mutex_lock(&question->lock);
+    found = (question->users == 1) && question->found;
+    if (found && (number_p != NULL)) {
+        *number_p = question->number;
+    }
+    if (found && (text != NULL)) {
+        memcpy(text, question->text, NODE_MAX);
+    }
+    pthread_mutex_unlock(&question->lock);
+    question_put(question);
+    return found;
+}
 
 /*
  * Is this process in MPI_Init()? What is left with PMIx later MPI hands on to
- * nobody, and what is left before comes before PMIx is there.
+ * nobody, and what is left before comes before PMIx is there. MPI's addresses
+ * for UCX are left under a name with the version of Open MPI.
  */
 static int is_in_mpi_init(void)
 {
     void *library = dlopen(OPEN_MPI, RTLD_NOLOAD | RTLD_LAZY);
-    int (*initialized)(int *flag_p);
-    int flag = 1;
+    int (*initialized)(int *flag_p), (*version)(char *text, int *length_p);
+    char text[MPI_MAX_LIBRARY_VERSION_STRING];
+    int flag, length, major, minor;
 
-    if (library != NULL) {
-        *(void **)&initialized = dlsym(library, "MPI_Initialized");
-        if (initialized != NULL) {
-            initialized(&flag);
-        }
+    if (library == NULL) {
+        return 0;
     }
-    return !flag;
+    *(void **)&initialized = dlsym(library, "MPI_Initialized");
+    *(void **)&version = dlsym(library, "MPI_Get_library_version");
+    if ((initialized == NULL) || (version == NULL) ||
+        (initialized(&flag) != 0) || flag || (version(text, &length) != 0) ||
+        (sscanf(text, "Open MPI v%d.%d", &major, &minor) != 2)) {
+        return 0;
+    }
+    snprintf(job.address_key, sizeof(job.address_key), "pml.ucx.%d.%d", major,
+             minor);
+    return 1;
 }
 
 static int load_pmix(void)
@@ -93,202 +193,96 @@ static int load_pmix(void)
     *(void **)&pmix.finalize = dlsym(library, "PMIx_Finalize");
     *(void **)&pmix.put = dlsym(library, "PMIx_Put");
     *(void **)&pmix.get_nb = dlsym(library, "PMIx_Get_nb");
-    *(void **)&pmix.resolve_nodes = dlsym(library, "PMIx_Resolve_nodes");
-    *(void **)&pmix.resolve_peers = dlsym(library, "PMIx_Resolve_peers");
     return (pmix.initialized != NULL) && (pmix.init != NULL) &&
            (pmix.finalize != NULL) && (pmix.put != NULL) &&
-           (pmix.get_nb != NULL) && (pmix.resolve_nodes != NULL) &&
-           (pmix.resolve_peers != NULL) && pmix.initialized();
+           (pmix.get_nb != NULL) && pmix.initialized();
 }
 
 void uct_peervma_job_publish(void)
 {
     pmix_value_t value = {.type = PMIX_STRING,
                           .data = {.string = PACKAGE_VERSION}};
+    uint32_t local_rank;
 
     /* Of several workers of MPI's the first is created in MPI_Init(). */
     if (atomic_exchange(&seen, 1) || !is_in_mpi_init() || !load_pmix()) {
         return;
     }
     /* PMIx counts who has initialized it: this is how to learn who we are. */
-    if (pmix.init(&self, NULL, 0) == PMIX_SUCCESS) {
-        pmix.finalize(NULL, 0);
-        published = (pmix.put(PMIX_GLOBAL, KEY, &value) == PMIX_SUCCESS);
+    if (pmix.init(&job.self, NULL, 0) != PMIX_SUCCESS) {
+        return;
+    }
+    pmix.finalize(NULL, 0);
+    if (pmix.put(PMIX_GLOBAL, KEY, &value) != PMIX_SUCCESS) {
+        return;
+    }
+    /* One process of a node is enough to tell. */
+    if (get(job.self.rank, PMIX_LOCAL_RANK, &local_rank, NULL) &&
+        (local_rank == 0) &&
+        get(PMIX_RANK_WILDCARD, PMIX_JOB_SIZE, &job.size, NULL)) {
+        job.is_known = calloc(job.size, 1);
+        asks = (job.is_known != NULL);
     }
 }
 
-static void survey_put(survey_t *survey)
+/* Is it one of those in "a, b, c"? */
+static int is_named(const char *names, const char *node)
 {
-    unsigned users;
+    size_t length = strlen(node);
+    const char *found = names;
 
-    pthread_mutex_lock(&survey->lock);
-    users = --survey->users;
-    if (users == 1) {
-        pthread_cond_signal(&survey->all_answered);
-    }
-    pthread_mutex_unlock(&survey->lock);
-    if (users == 0) {
-        pthread_mutex_destroy(&survey->lock);
-        pthread_cond_destroy(&survey->all_answered);
-        free(survey->nodes);
-        free(survey);
-    }
-}
-static void answered_by(pmix_status_t status, pmix_value_t *value, void *arg)
-{
-    question_t *question = arg;
-
-    (void)value;
-    question->has = (status == PMIX_SUCCESS);
-    survey_put(question->survey);
-}
-
-static void ask(question_t *question)
-{
-    pmix_info_t wait = {
-        .key = PMIX_TIMEOUT,
-        .value = {.type = PMIX_INT, .data = {.integer = ANSWER_S}}};
-    pmix_status_t status;
-
-    status =
-        pmix.get_nb(&question->first, KEY, &wait, 1, answered_by, question);
-    if (status != PMIX_SUCCESS) {
-        answered_by(status, NULL, question);
-    }
-}
-
-/* Who is the first on the node; also if that is not in the job any more. */
-static int find_first(const char *node, pmix_proc_t *first_p, int *is_ours_p)
-{
-    pmix_proc_t *procs = NULL;
-    size_t count = 0, i;
-
-    *is_ours_p = 0;
-    if ((pmix.resolve_peers(node, self.nspace, &procs, &count) !=
-         PMIX_SUCCESS) ||
-        (count == 0)) {
-        return 0;
-    }
-    *first_p = procs[0];
-    for (i = 0; i < count; ++i) {
-        if (procs[i].rank < first_p->rank) {
-            *first_p = procs[i];
+    while ((found = strstr(found, node)) != NULL) {
+        if (((found == names) || (found[-1] == ' ')) &&
+            ((found[length] == '\0') || (found[length] == ','))) {
+            return 1;
         }
-        *is_ours_p |= (procs[i].rank == self.rank);
+        found += length;
     }
-    free(procs);
-    return 1;
-}
-
-static unsigned count_names(const char *list)
-{
-    unsigned count = 1;
-
-    while ((list = strchr(list, ',')) != NULL) {
-        ++list;
-        ++count;
-    }
-    return count;
-}
-
-/* NULL if PMIx does not tell, or if it is another's of this node to ask. */
-static survey_t *survey_create(void)
-{
-    char *nodes, *node, *rest;
-    survey_t *survey;
-    int is_ours, is_first = 0;
-
-    if ((pmix.resolve_nodes(self.nspace, &nodes) != PMIX_SUCCESS) ||
-        (nodes == NULL)) {
-        return NULL;
-    }
-    survey = calloc(1, sizeof(*survey) +
-                           count_names(nodes) * sizeof(survey->question[0]));
-    if (survey == NULL) {
-        free(nodes);
-        return NULL;
-    }
-    pthread_mutex_init(&survey->lock, NULL);
-    pthread_cond_init(&survey->all_answered, NULL);
-    survey->nodes = nodes;
-    survey->users = 1;
-    for (node = strtok_r(nodes, ",", &rest); node != NULL;
-         node = strtok_r(NULL, ",", &rest)) {
-        question_t *question = &survey->question[survey->count];
-
-        if (find_first(node, &question->first, &is_ours)) {
-            question->survey = survey;
-            question->node = node;
-            is_first |= is_ours && (question->first.rank == self.rank);
-            ++survey->count;
-        }
-    }
-    if (!is_first) {
-        survey_put(survey);
-        return NULL;
-    }
-    return survey;
-}
-
-static void survey_hold(survey_t *survey)
-{
-    struct timespec end;
-    unsigned i;
-
-    survey->users += survey->count; /* nobody else has it yet */
-    for (i = 0; i < survey->count; ++i) {
-        ask(&survey->question[i]);
-    }
-    clock_gettime(CLOCK_REALTIME, &end);
-    end.tv_sec += GIVE_UP_S;
-    pthread_mutex_lock(&survey->lock);
-    while ((survey->users > 1) &&
-           (pthread_cond_timedwait(&survey->all_answered, &survey->lock,
-                                   &end) == 0)) {
-    }
-    answered = (survey->users == 1);
-    pthread_mutex_unlock(&survey->lock);
+    return 0;
 }
 
 /* Of very many nodes the first are named. */
-static void survey_tell(const survey_t *survey)
+static void add_name(char *names, size_t size, const char *node)
 {
-    char names[256] = "";
-    unsigned i, lacking = 0;
-
-    for (i = 0; i < survey->count; ++i) {
-        const question_t *question = &survey->question[i];
-
-        if (question->has) {
-            continue;
-        }
-        if (strlen(names) + strlen(question->node) + 3 < sizeof(names)) {
-            strcat(strcat(names, (lacking > 0) ? ", " : ""), question->node);
-        }
-        ++lacking;
-    }
-    if (lacking > 0) {
-        uct_peervma_explain_lacking(names, lacking);
+    if (!is_named(names, node) &&
+        (strlen(names) + strlen(node) + strlen(", ") < size)) {
+        strcat(strcat(names, (names[0] != '\0') ? ", " : ""), node);
     }
 }
 
-int uct_peervma_job_check(void)
+/* What a rank has left is here as soon as MPI has its address. */
+static void check_all(void)
 {
-    survey_t *survey;
+    char names[512] = "", node[NODE_MAX];
+    uint32_t rank;
 
-    if (!published || atomic_exchange(&checked, 1)) {
-        return answered;
+    for (rank = 0; rank < job.size; ++rank) {
+        if (job.is_known[rank] || !get(rank, job.address_key, NULL, NULL)) {
+            continue;
+        }
+        job.is_known[rank] = 1;
+        if (!get(rank, KEY, NULL, NULL) &&
+            get(rank, PMIX_HOSTNAME, NULL, node)) {
+            add_name(names, sizeof(names), node);
+        }
     }
-    survey = survey_create();
-    if (survey == NULL) {
-        return 0;
+    if (names[0] != '\0') {
+        uct_peervma_explain_lacking(names);
     }
-    survey_hold(survey);
-    if (answered) {
-        survey_tell(survey);
+}
+
+void uct_peervma_job_check(int is_last)
+{
+    if (!asks) {
+        return;
     }
-    survey_put(survey);
-    return answered;
+    pthread_mutex_lock(&job.lock);
+    job.checks += !is_last;
+    if ((is_last ? (job.checks > 0) : ((job.checks & (job.checks - 1)) == 0)) &&
+        pmix.initialized()) {
+        check_all();
+    }
+    pthread_mutex_unlock(&job.lock);
 }
 
 #else
@@ -297,9 +291,9 @@ void uct_peervma_job_publish(void)
 {
 }
 
-int uct_peervma_job_check(void)
+void uct_peervma_job_check(int is_last)
 {
-    return 0;
+    (void)is_last;
 }
 
 #endif

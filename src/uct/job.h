@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Which nodes of this process's job lack the plugin. UCX tells nothing of a
+ * Which nodes of this process's MPI job lack the plugin. UCX tells nothing of a
  * peer without it, but the processes of a job that PMIx started, as Open MPI's
  * are, can leave word there while they are in MPI_Init(). Elsewhere nothing is
  * left, and nothing is said.
@@ -12,13 +12,12 @@
 void uct_peervma_job_publish(void);
 
 /*
- * At the first device memory of a process: ask of each node whether its first
- * process has the plugin, and say which have not, in one line. The first
- * process of each node asks. Returns at once where all have it; else PMIx waits
- * some seconds for word of those that have not.
- *
- * @return whether the question was answered, now or before.
+ * UCX asks for device memory, or (`is_last`) ends after it has: have all peers
+ * left word whose address MPI has by now? If not, a line names their nodes. Of
+ * each node one process tells. Nobody is asked: what PMIx has in this process
+ * is looked through, all of it at the 1st, 2nd, 4th, 8th ... call and at the
+ * last.
  */
-int uct_peervma_job_check(void);
+void uct_peervma_job_check(int is_last);
 
 #endif

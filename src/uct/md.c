@@ -93,7 +93,7 @@ static ucs_status_t md_query(uct_md_h md, uct_md_attr_v2_t *attr)
 static ucs_memory_type_t region_type(uct_peervma_md_t *md,
                                      const peervma_region_t *region)
 {
-    uct_peervma_job_check();
+    uct_peervma_job_check(0);
     if (md->promises &&
         (uct_peervma_types.staged != uct_peervma_types.device) &&
         uct_peervma_trial_is_staged(md->trial, region)) {
@@ -331,9 +331,9 @@ static void md_close(uct_md_h md)
         uct_peervma_is_left_out(transports)) {
         uct_peervma_explain_left_out(transports);
     }
+    uct_peervma_job_check(1);
     if ((uct_peervma_stat_get(UCT_PEERVMA_STAT_DMABUF_EXPORTS) > 0) &&
-        (uct_peervma_stat_get(UCT_PEERVMA_STAT_PEERS) == 0) &&
-        !uct_peervma_job_check()) {
+        (uct_peervma_stat_get(UCT_PEERVMA_STAT_PEERS) == 0)) {
         uct_peervma_explain_alone();
     }
     if (last_md == to_md(md)) {

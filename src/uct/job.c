@@ -142,6 +142,9 @@ static int get(pmix_rank_t rank, const char *key, uint32_t *number_p,
     }
     wait_for_answer(question);
     pthread_mutex_lock(&question->lock);
+    if (question->users > 1) {
+        asks = 0; /* nor will it answer the next */
+    }
     found = (question->users == 1) && question->found;
     if (found && (number_p != NULL)) {
         *number_p = question->number;
@@ -256,12 +259,12 @@ static void check_all(void)
     char names[512] = "", node[NODE_MAX];
     uint32_t rank;
 
-    for (rank = 0; rank < job.size; ++rank) {
+    for (rank = 0; (rank < job.size) && asks; ++rank) {
         if (job.is_known[rank] || !get(rank, job.address_key, NULL, NULL)) {
             continue;
         }
         job.is_known[rank] = 1;
-        if (!get(rank, KEY, NULL, NULL) &&
+        if (!get(rank, KEY, NULL, NULL) && asks &&
             get(rank, PMIX_HOSTNAME, NULL, node)) {
             add_name(names, sizeof(names), node);
         }

@@ -295,16 +295,18 @@ static void a_plugin_that_stays_out_says_why(void **state)
     expect("problem", "there is none for the plugin");
 }
 
+static const struct ucx_probe ucx_that_loads_plugins = {
+    .found = true,
+    .major = 1,
+    .minor = 22,
+    .path = "/usr/lib/libucp.so.0",
+    .plugin = UCX_PLUGIN_FITS,
+};
+
 static void a_ucx_that_loads_plugins_has_to_find_it(void **state)
 {
     (void)state;
-    doctor.ucx = (struct ucx_probe){
-        .found = true,
-        .major = 1,
-        .minor = 22,
-        .path = "/usr/lib/libucp.so.0",
-        .plugin = UCX_PLUGIN_FITS,
-    };
+    doctor.ucx = ucx_that_loads_plugins;
     doctor_tell_ucx(&doctor);
     expect("ok", "takes the plugin");
     expect("warning", "export UCX_PLUGIN_PATH=");
@@ -349,13 +351,7 @@ static void modules_that_ucx_is_not_to_load_are_told(void **state)
         setenv("UCX_MODULES", cases[i].modules, 1);
         doctor_end(&doctor);
         doctor_begin(fake.folder, RELEASE, &doctor);
-        doctor.ucx = (struct ucx_probe){
-            .found = true,
-            .major = 1,
-            .minor = 22,
-            .path = "/usr/lib/libucp.so.0",
-            .plugin = UCX_PLUGIN_FITS,
-        };
+        doctor.ucx = ucx_that_loads_plugins;
         doctor_tell_ucx(&doctor);
         expect(cases[i].loaded ? "ok" : "warning",
                cases[i].loaded ? "loads the plugin by itself"
